@@ -1,0 +1,26 @@
+// Blocking work away from actor and I/O threads: a bounded executor. A full queue says no at once.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+namespace fm {
+
+/// Runs closures on its own threads. Thread-safe.
+struct offload {
+  virtual ~offload() = default;
+  /// False when the queue is full or the executor has stopped; the closure is then not run and is destroyed
+  /// by the caller. A closure must not throw.
+  [[nodiscard]] virtual bool submit(std::function<void()> work) = 0;
+  /// Finishes what is queued, then stops. Idempotent.
+  virtual void stop() = 0;
+};
+using offload_ptr = std::shared_ptr<offload>;
+
+/// `threads` workers over one queue of at most `queue_max` closures.
+offload_ptr make_offload(std::size_t threads, std::size_t queue_max);
+/// Runs everything at once on the calling thread: for deterministic tests.
+offload_ptr make_inline_offload();
+
+} // namespace fm

@@ -1,0 +1,27 @@
+# Debian's libcaf-dev ships neither a CMake package nor a .pc file. Targets CAF::core, CAF::io, CAF::openssl.
+find_path(CAF_INCLUDE_DIR caf/all.hpp)
+if(CAF_INCLUDE_DIR)
+  file(STRINGS "${CAF_INCLUDE_DIR}/caf/config.hpp" _line REGEX "^#define CAF_VERSION [0-9]+")
+  string(REGEX REPLACE "[^0-9]" "" _number "${_line}")
+  math(EXPR _major "${_number}/10000")
+  math(EXPR _minor "(${_number}/100)%100")
+  math(EXPR _patch "${_number}%100")
+  set(CAF_VERSION ${_major}.${_minor}.${_patch})
+endif()
+set(_required CAF_INCLUDE_DIR)
+foreach(component IN ITEMS ${CAF_FIND_COMPONENTS})
+  find_library(CAF_${component}_LIBRARY caf_${component})
+  list(APPEND _required CAF_${component}_LIBRARY)
+endforeach()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(CAF REQUIRED_VARS ${_required} VERSION_VAR CAF_VERSION)
+find_package(Threads REQUIRED)
+foreach(component IN ITEMS ${CAF_FIND_COMPONENTS})
+  if(CAF_FOUND AND NOT TARGET CAF::${component})
+    add_library(CAF::${component} UNKNOWN IMPORTED)
+    set_target_properties(CAF::${component} PROPERTIES
+      IMPORTED_LOCATION "${CAF_${component}_LIBRARY}"
+      INTERFACE_INCLUDE_DIRECTORIES "${CAF_INCLUDE_DIR}"
+      INTERFACE_LINK_LIBRARIES Threads::Threads)
+  endif()
+endforeach()
