@@ -325,8 +325,8 @@ public:
   void on_down(const caf::down_msg& d) {
     if (!st.work || d.source != st.work->runner_address)
       return;
-    st.work->runner = {};
-    st.work->runner_address = {};
+    st.work->runner = turn_runner_actor{};
+    st.work->runner_address = caf::actor_addr{};
     if (!st.work->pending_end && st.state.turns.running() && d.reason != caf::exit_reason::user_shutdown) {
       st.work->runner_died = true;
       flush();
@@ -905,8 +905,8 @@ private:
       return;
     self->demonitor(w.runner_address);
     caf::anon_send(w.runner, run_cancel{});
-    w.runner = {};
-    w.runner_address = {};
+    w.runner = turn_runner_actor{};
+    w.runner_address = caf::actor_addr{};
   }
 
   void schedule_flush(std::chrono::milliseconds in) {

@@ -9,6 +9,7 @@
 
 #include "actors/agent/turn_runner.hpp"
 #include "actors/cases/case_lifecycle.hpp"
+#include "protocol/base/metrics.hpp"
 #include "protocol/messages/case_registry_actor.hpp"
 #include "protocol/messages/case_store_actor.hpp"
 

@@ -159,7 +159,7 @@ void on_down(registry_pointer self, const caf::down_msg& d) {
   const auto id = known->second;
   st.by_address.erase(known);
   if (const auto found = st.entries.find(id); found != st.entries.end()) {
-    found->second.actor = {};
+    found->second.actor = case_actor{};
     found->second.retiring = false;
     if (!found->second.waiting)
       st.entries.erase(found);
