@@ -1,0 +1,36 @@
+// The one place that lists storage backends.
+#pragma once
+
+#include "protocol/base/clock.hpp"
+#include "storage/ports/case_store.hpp"
+#include "storage/ports/session_store.hpp"
+#include "storage/ports/user_store.hpp"
+
+#include <memory>
+#include <string>
+
+namespace fm {
+
+struct storage_settings {
+  std::string cases = "sqlite";    ///< inmemory, sqlite: cases, log, users
+  std::string sessions = "sqlite"; ///< inmemory, sqlite: sessions, tokens, idempotency
+  std::string data_directory;      ///< made when missing; locked against a second server
+  bool synchronous_full = true;
+  clock_ptr clock = system_clock_source();
+};
+
+struct opened_storage {
+  case_store_ptr cases;
+  user_store_ptr users;
+  session_store_ptr sessions;
+  std::shared_ptr<void> lock; ///< held as long as the stores are in use
+};
+
+/// Opens what the settings name. A sentence says what is wrong: an unknown backend, a directory that is in use
+/// (by which process), not writable, a damaged file.
+outcome<opened_storage> open_storage(const storage_settings& settings);
+
+/// Takes the data directory for this process. conflict when another one holds it.
+outcome<std::shared_ptr<void>> lock_data_directory(const std::string& path);
+
+} // namespace fm

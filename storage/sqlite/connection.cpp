@@ -1,0 +1,132 @@
+// Opening, preparing, and saying what went wrong in words a person can act on.
+#include "storage/sqlite/connection.hpp"
+
+namespace fm::sqlite {
+namespace {
+[[noreturn]] void raise(sqlite3* db, int code) {
+  throw error{db ? sqlite3_extended_errcode(db) : code, db ? sqlite3_errmsg(db) : sqlite3_errstr(code)};
+}
+} // namespace
+
+failure to_failure(const error& e) {
+  const auto with = [&](const char* sentence) {
+    return make_unavailable(std::string{sentence} + " (" + e.message + ")", std::chrono::seconds{5});
+  };
+  switch (e.code & 0xff) {
+  case SQLITE_FULL: return with("The disk that holds the data directory is full; free some space, nothing was lost.");
+  case SQLITE_READONLY: return with("The data directory cannot be written to; check its permissions.");
+  case SQLITE_CANTOPEN: return with("The database file cannot be opened; check the data directory.");
+  case SQLITE_IOERR: return with("Reading or writing the database file failed; check the disk.");
+  case SQLITE_CORRUPT:
+  case SQLITE_NOTADB:
+    return with("The database file is damaged; stop the server and restore it from a backup.");
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED: return with("The database is locked by another program.");
+  case SQLITE_NOMEM: return with("The server is out of memory.");
+  default: break;
+  }
+  return make_failure(errc::internal, "The database refused a statement: " + e.message + ".");
+}
+
+bool statement::step() {
+  const int code = sqlite3_step(stmt_);
+  if (code == SQLITE_ROW)
+    return true;
+  if (code == SQLITE_DONE)
+    return false;
+  raise(db_, code);
+}
+
+connection::connection(const open_options& options) {
+  const int flags = (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
+                    SQLITE_OPEN_NOMUTEX;
+  if (const int code = sqlite3_open_v2(options.path.c_str(), &db_, flags, nullptr); code != SQLITE_OK) {
+    error e{db_ ? sqlite3_extended_errcode(db_) : code, db_ ? sqlite3_errmsg(db_) : "out of memory"};
+    sqlite3_close(db_);
+    throw e;
+  }
+  try {
+    sqlite3_extended_result_codes(db_, 1);
+    sqlite3_busy_timeout(db_, options.busy_timeout_ms);
+    if (!options.read_only)
+      execute("PRAGMA journal_mode = WAL");
+    execute(options.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    execute("PRAGMA cache_size = -" + std::to_string(options.cache_kib));
+    execute("PRAGMA temp_store = MEMORY");
+    execute("PRAGMA wal_autocheckpoint = 4000");
+    execute("PRAGMA journal_size_limit = 67108864");
+  } catch (...) {
+    sqlite3_close(db_);
+    throw;
+  }
+}
+
+connection::~connection() {
+  for (auto& [text, s] : statements_)
+    sqlite3_finalize(s);
+  for (auto& [text, s] : dynamic_)
+    sqlite3_finalize(s);
+  sqlite3_close(db_);
+}
+
+statement connection::prepare(const char* sql) {
+  auto& s = statements_[sql];
+  if (!s)
+    if (const int code = sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &s, nullptr); code != SQLITE_OK)
+      raise(db_, code);
+  return {db_, s};
+}
+
+statement connection::prepare_dynamic(const std::string& sql) {
+  const auto found = dynamic_.find(sql);
+  if (found != dynamic_.end())
+    return {db_, found->second};
+  if (dynamic_.size() >= 64) {
+    for (auto& [text, s] : dynamic_)
+      sqlite3_finalize(s);
+    dynamic_.clear();
+  }
+  sqlite3_stmt* s = nullptr;
+  if (const int code = sqlite3_prepare_v2(db_, sql.c_str(), -1, &s, nullptr); code != SQLITE_OK)
+    raise(db_, code);
+  dynamic_.emplace(sql, s);
+  return {db_, s};
+}
+
+void connection::execute(const std::string& sql) {
+  if (const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr); code != SQLITE_OK)
+    raise(db_, code);
+}
+
+transaction::~transaction() {
+  if (!finished_ && connection_.in_transaction())
+    sqlite3_exec(connection_.raw(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void transaction::commit() {
+  connection_.prepare("COMMIT").run();
+  finished_ = true;
+}
+
+void migrate(connection& c, const std::vector<migration>& steps) {
+  c.execute("CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
+            "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
+  for (auto& step : steps) {
+    transaction t{c};
+    bool applied = false;
+    {
+      auto s = c.prepare("SELECT 1 FROM schema_migrations WHERE number = ?");
+      applied = s.bind(1, std::int64_t{step.number}).step();
+    }
+    if (!applied) {
+      c.execute(step.up);
+      c.prepare("INSERT INTO schema_migrations (number, name) VALUES (?, ?)")
+          .bind(1, std::int64_t{step.number})
+          .bind(2, step.name)
+          .run();
+    }
+    t.commit();
+  }
+}
+
+} // namespace fm::sqlite

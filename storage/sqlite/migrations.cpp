@@ -1,0 +1,121 @@
+// Normalize what is queried, embed what is not (data storage document, 3.2).
+//
+// Integer keys carry their parts, so that one b-tree serves both lookup and order:
+//   case_events.id   = case number << 32 | seq
+//   case_messages.id = case number << 24 | place in the conversation
+//   case_turns.id    = case number << 24 | turn number
+#include "storage/sqlite/migrations.hpp"
+
+namespace fm::sqlite {
+
+const std::vector<migration>& case_migrations() {
+  static const std::vector<migration> steps{
+      {1, "cases, log, users", R"sql(
+CREATE TABLE case_heads (
+  num INTEGER PRIMARY KEY,
+  case_id TEXT NOT NULL UNIQUE,
+  seq INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  next_message INTEGER NOT NULL DEFAULT 1
+);
+CREATE TABLE case_events (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  actor_id TEXT NOT NULL,
+  actor_name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  data TEXT,
+  data_hash BLOB NOT NULL,
+  hash BLOB NOT NULL
+);
+CREATE TABLE cases (
+  num INTEGER PRIMARY KEY,
+  case_id TEXT NOT NULL UNIQUE,
+  user_id TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('consulting','investigating','resolved','closed')),
+  priority INTEGER NOT NULL,
+  category TEXT NOT NULL,
+  title TEXT NOT NULL,
+  description TEXT NOT NULL,
+  hidden INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  last_activity_at INTEGER NOT NULL,
+  record TEXT NOT NULL
+);
+CREATE INDEX idx_cases_owner ON cases (user_id, hidden, last_activity_at, num);
+CREATE INDEX idx_cases_owner_open ON cases (user_id, status, hidden);
+CREATE INDEX idx_cases_activity ON cases (hidden, last_activity_at, num);
+CREATE TABLE case_participants (
+  user_id TEXT NOT NULL, num INTEGER NOT NULL, role TEXT NOT NULL, joined_at INTEGER NOT NULL,
+  PRIMARY KEY (user_id, num)
+) WITHOUT ROWID;
+CREATE INDEX idx_participants_case ON case_participants (num);
+CREATE TABLE case_tags (num INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (num, tag)) WITHOUT ROWID;
+CREATE INDEX idx_tags_tag ON case_tags (tag, num);
+CREATE TABLE case_messages (
+  id INTEGER PRIMARY KEY,
+  message_id TEXT NOT NULL,
+  turn_number INTEGER NOT NULL,
+  message_type TEXT NOT NULL,
+  role TEXT NOT NULL,
+  author_id TEXT NOT NULL,
+  author_name TEXT NOT NULL,
+  content TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+CREATE TABLE case_turns (
+  id INTEGER PRIMARY KEY,
+  num INTEGER NOT NULL,
+  turn_id TEXT NOT NULL UNIQUE,
+  client_turn_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  author_id TEXT NOT NULL,
+  author_name TEXT NOT NULL,
+  body_digest TEXT NOT NULL,
+  question TEXT NOT NULL,
+  question_key INTEGER NOT NULL,
+  answer TEXT NOT NULL DEFAULT '',
+  answer_key INTEGER,
+  started_seq INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER
+);
+CREATE UNIQUE INDEX idx_turns_client ON case_turns (num, client_turn_id);
+CREATE INDEX idx_turns_unfinished ON case_turns (num) WHERE status IN ('queued','running','interrupted');
+CREATE TABLE case_status_transitions (
+  num INTEGER NOT NULL, seq INTEGER NOT NULL, from_status TEXT NOT NULL, to_status TEXT NOT NULL,
+  triggered_at INTEGER NOT NULL, triggered_by TEXT NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY (num, seq)
+) WITHOUT ROWID;
+CREATE VIRTUAL TABLE message_search USING fts5(content, content='case_messages', content_rowid='id', detail='none',
+  tokenize='unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE case_search USING fts5(title, description, content='cases', content_rowid='num', detail='none',
+  tokenize='unicode61 remove_diacritics 2');
+CREATE TABLE users (
+  user_id TEXT PRIMARY KEY,
+  username_key TEXT NOT NULL UNIQUE,
+  email_key TEXT UNIQUE,
+  created_at INTEGER NOT NULL,
+  record TEXT NOT NULL
+) WITHOUT ROWID;
+)sql"},
+  };
+  return steps;
+}
+
+const std::vector<migration>& session_migrations() {
+  static const std::vector<migration> steps{
+      {1, "values that expire", R"sql(
+CREATE TABLE kv (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires_at INTEGER) WITHOUT ROWID;
+CREATE INDEX idx_kv_expiry ON kv (expires_at) WHERE expires_at IS NOT NULL;
+)sql"},
+  };
+  return steps;
+}
+
+} // namespace fm::sqlite
