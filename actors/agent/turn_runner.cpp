@@ -15,6 +15,7 @@ namespace {
 
 /// The earliest messages whose number is reserved for the history read.
 struct runner_state {
+  runner_state() = default; // not an aggregate: CAF would try to make it from the actor pointer
   run_listener listener;
   run_job job;
   run_deps deps;

@@ -98,6 +98,8 @@ struct actor_state {
   static inline const char* name = "case";
 
   ~actor_state() {
+    if (work && work->runner)
+      caf::anon_send(work->runner, run_cancel{});
     for (auto& l : listeners)
       l.sink->on_lost(id);
   }
@@ -569,7 +571,7 @@ private:
                                                   [&](auto& t) { return t.client_id == id; });
   }
 
-  void with_turn(const turn_id& id, case_command command) {
+  void with_turn(turn_id id, case_command command) {
     if (st.state.turns.find(id) && !std::holds_alternative<regenerate_turn>(command))
       return enqueue(std::move(command));
     enqueue(std::move(command),

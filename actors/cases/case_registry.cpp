@@ -212,6 +212,15 @@ registry_impl_actor::behavior_type registry_impl(registry_pointer self, registry
   st.deps = std::make_shared<const case_deps>(std::move(deps));
   self->set_down_handler([self](caf::down_msg& d) { on_down(self, d); });
   self->set_error_handler([self](caf::error& e) { self->quit(std::move(e)); });
+  // The registry goes last among its cases: told to exit, it takes them along.
+  self->set_exit_handler([self](caf::exit_msg& m) {
+    for (auto& [id, e] : self->state.entries)
+      if (e.actor)
+        caf::anon_send_exit(e.actor, caf::exit_reason::user_shutdown);
+    self->state.entries.clear();
+    self->state.deps.reset();
+    self->quit(std::move(m.reason));
+  });
 
   const auto me = caf::actor_cast<registry_impl_actor>(self);
   const bool taken = st.deps->readers->submit([me, store = st.deps->store, limit = settings.recover_max] {
