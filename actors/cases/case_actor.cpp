@@ -571,7 +571,7 @@ private:
                                                   [&](auto& t) { return t.client_id == id; });
   }
 
-  void with_turn(turn_id id, case_command command) {
+  void with_turn(turn_id id, case_command&& command) {
     if (st.state.turns.find(id) && !std::holds_alternative<regenerate_turn>(command))
       return enqueue(std::move(command));
     enqueue(std::move(command),

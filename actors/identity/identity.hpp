@@ -1,5 +1,5 @@
 // The identity actor: users, sessions, tokens, tickets and idempotency records (protocol/messages/identity_actor).
-// The rules are pure and stand beside it (rules.hpp, tickets.hpp, token_cache.hpp, records.hpp); the actor only
+// The rules are pure and stand beside it (rules, tickets, records, passwords); the actor only
 // fetches, decides, stores and tells. Nothing here blocks a CAF worker: stores and argon2id run on the executor.
 //
 //   caller ── request ──► identity ── closure ──► executor (stores, password hashing)
@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 
 namespace fm {
 
@@ -40,6 +41,10 @@ struct identity_settings {
   std::size_t login_names_max = 10'000; ///< usernames whose failures are counted
   std::chrono::seconds idempotency_life{std::chrono::hours{24}};
   std::size_t requests_max = 4'096; ///< requests waiting for the executor; above: overloaded
+  /// A claimed idempotency key whose request never ended is free again after this.
+  std::chrono::seconds idempotency_running_life{std::chrono::minutes{15}};
+  std::chrono::seconds session_touch_every{60}; ///< a request slides its session, at most this often
+  std::string boot_id; ///< names this start of the program in running markers; empty = made once a process
   password_cost cost = password_cost::interactive;
 };
 

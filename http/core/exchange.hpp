@@ -1,0 +1,86 @@
+// One request and its answer, without a socket in sight: what handlers work with.
+#pragma once
+
+#include "protocol/base/failure.hpp"
+#include "protocol/messages/identity_actor.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fm::http {
+
+struct request {
+  std::string method;
+  std::string path;   ///< decoded, without query, without trailing slash
+  std::string target; ///< as it came
+  std::map<std::string, std::string> query;
+  std::map<std::string, std::string> headers; ///< names in lower case
+  std::map<std::string, std::string> params;  ///< {case_id} of the route
+  std::string body;
+  std::string request_id;
+  std::string remote;
+  std::optional<authenticated> auth;
+
+  std::string_view header(std::string_view name) const {
+    const auto found = headers.find(std::string{name});
+    return found == headers.end() ? std::string_view{} : std::string_view{found->second};
+  }
+  std::string_view param(std::string_view name) const {
+    const auto found = params.find(std::string{name});
+    return found == params.end() ? std::string_view{} : std::string_view{found->second};
+  }
+  std::optional<std::string> asked(std::string_view name) const {
+    const auto found = query.find(std::string{name});
+    return found == query.end() ? std::nullopt : std::optional{found->second};
+  }
+};
+
+struct response {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+
+  response& with(std::string name, std::string value) {
+    headers.emplace_back(std::move(name), std::move(value));
+    return *this;
+  }
+};
+
+/// A body that goes on (server-sent events). Thread-safe.
+struct body_stream {
+  virtual ~body_stream() = default;
+  /// False when the client is gone or more than the allowed bytes are waiting.
+  virtual bool write(std::string piece) = 0;
+  virtual void finish() = 0;
+  /// Bytes that wait to be sent.
+  virtual std::size_t waiting() const = 0;
+};
+using body_stream_ptr = std::shared_ptr<body_stream>;
+
+/// A request under way. Exactly one of respond() and stream() counts; later calls are ignored. Thread-safe.
+class exchange {
+public:
+  virtual ~exchange() = default;
+  request in;
+  virtual void respond(response r) = 0;
+  /// `closed` is called once when the client goes away or the stream is finished; `drained` when nothing waits.
+  virtual body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) = 0;
+  /// More time than the usual request deadline (queries, long polls).
+  virtual void extend_deadline(std::chrono::milliseconds total) = 0;
+
+  void fail(const failure& f);
+};
+using exchange_ptr = std::shared_ptr<exchange>;
+
+/// The one mapping from a failure to HTTP: status, x-error-code, Retry-After, body.
+response failure_response(const failure& f, std::string_view request_id);
+
+} // namespace fm::http

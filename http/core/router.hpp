@@ -1,0 +1,48 @@
+// Which handler answers which method and path, with the words that document it: one place for both.
+#pragma once
+
+#include "http/core/exchange.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fm::http {
+
+enum class access { open, token };
+
+using handler = std::function<void(exchange_ptr)>;
+
+struct route {
+  std::string method;
+  std::string pattern; ///< "/api/v1/cases/{case_id}"
+  access who = access::token;
+  std::string tag;
+  std::string summary;
+  std::vector<int> statuses{200};
+  handler handle;
+  /// Whether the path belongs to a case, so that someone else's answers 404 even before the route exists.
+  bool not_yet = false;
+};
+
+class router {
+public:
+  void add(route r);
+  struct match {
+    const route* found = nullptr;
+    std::map<std::string, std::string> params;
+    std::string allow; ///< methods of the path when the method is another one; empty = no such path
+  };
+  match find(std::string_view method, std::string_view path) const;
+  const std::vector<route>& routes() const { return routes_; }
+
+private:
+  std::vector<route> routes_;
+};
+
+/// OpenAPI 3.1, generated from the routes.
+std::string openapi_document(const router& routes, std::string_view version);
+
+} // namespace fm::http

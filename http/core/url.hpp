@@ -1,0 +1,15 @@
+// Percent-decoding of request targets.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fm::http {
+
+/// Nothing when an escape is broken or the result is not valid UTF-8. `plus` = '+' is a space (queries).
+std::optional<std::string> percent_decoded(std::string_view text, bool plus);
+std::optional<std::map<std::string, std::string>> parse_query(std::string_view query);
+
+} // namespace fm::http
