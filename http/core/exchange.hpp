@@ -4,6 +4,7 @@
 #include "protocol/base/failure.hpp"
 #include "protocol/messages/identity_actor.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -27,6 +28,7 @@ struct request {
   std::string request_id;
   std::string remote;
   std::optional<authenticated> auth;
+  std::string route; ///< pattern of the matched route; empty = none
 
   std::string_view header(std::string_view name) const {
     const auto found = headers.find(std::string{name});
@@ -47,6 +49,8 @@ struct response {
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
+  /// Bytes that outlive the process's server (embedded files): sent instead of `body`, never copied.
+  std::string_view fixed_body;
 
   response& with(std::string name, std::string value) {
     headers.emplace_back(std::move(name), std::move(value));
@@ -75,6 +79,10 @@ public:
   virtual body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) = 0;
   /// More time than the usual request deadline (queries, long polls).
   virtual void extend_deadline(std::chrono::milliseconds total) = 0;
+  /// Instead of 504 this is answered when the deadline passes; made on the connection's I/O thread.
+  virtual void on_deadline(std::function<response()> make) { (void)make; }
+  /// Runs `work` on the connection's I/O thread: where answers of actors are turned into JSON.
+  virtual void post(std::function<void()> work) { work(); }
 
   void fail(const failure& f);
 };

@@ -45,7 +45,21 @@ const char* phrase(int status) {
 }
 } // namespace
 
-void router::add(route r) { routes_.push_back(std::move(r)); }
+void router::add(route r) {
+  for (auto& known : routes_)
+    if (known.method == r.method && known.pattern == r.pattern) {
+      known = std::move(r);
+      return;
+    }
+  routes_.push_back(std::move(r));
+}
+
+const handler& router::handler_of(const route& found, const request& in) const {
+  for (auto& v : variants_)
+    if (v.method == found.method && v.pattern == found.pattern && v.applies(in))
+      return v.handle;
+  return found.handle;
+}
 
 router::match router::find(std::string_view method, std::string_view path) const {
   const auto wanted = segments(path);

@@ -20,7 +20,11 @@ struct http_settings {
   std::size_t body_bytes_max = 11U << 20;    ///< above: 413 before the body is read
   std::chrono::milliseconds header_timeout{10'000}; ///< from the first byte
   std::chrono::milliseconds body_timeout{60'000};
-  std::chrono::milliseconds keep_alive{75'000};
+  std::chrono::milliseconds keep_alive{75'000}; ///< silence between two requests; then closed
+  std::chrono::milliseconds write_timeout{60'000}; ///< no progress of an answer; then closed
+  std::size_t target_bytes_max = 8U << 10;   ///< above: 414
+  /// Requests of one connection that may be read ahead of their turn; further bytes stay in the kernel.
+  std::size_t pipeline_max = 16;
   std::chrono::milliseconds request_deadline{30'000}; ///< then 504
   std::chrono::milliseconds query_deadline{120'000};
   std::chrono::milliseconds drain{10'000};

@@ -227,6 +227,17 @@ void write(json_writer& w, const session& s) {
   w.end_object();
 }
 
+void write_presence(json_writer& w, const user_id& who, std::string_view name, bool typing, std::string_view focus,
+                    timestamp since) {
+  w.begin_object().member("user_id", who.value).member("name", name).member("typing", typing).key("focus");
+  if (focus.empty())
+    w.value(nullptr);
+  else
+    w.value(focus);
+  time(w, "since", since);
+  w.end_object();
+}
+
 void write_event_data(json_writer& w, const event_data& data) {
   w.begin_object();
   std::visit(data_writer{w}, data);

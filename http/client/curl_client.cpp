@@ -1,0 +1,409 @@
+// One thread, one multi handle. Other threads only leave notes (start this, cancel that) and wake it; everything
+// about a transfer is touched by the engine's thread alone.
+#include "http/client/curl_client.hpp"
+
+#include "protocol/base/logging.hpp"
+#include "protocol/base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include <curl/curl.h>
+
+namespace fm {
+namespace {
+using steady = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds wait_longest{10'000};
+
+struct engine;
+
+/// One call. The flag is what cancel() sets; the rest belongs to the engine's thread.
+struct transfer {
+  http_request request;
+  http_events events;
+  std::atomic<bool> cancelled{false};
+
+  CURL* easy = nullptr;
+  curl_slist* header_list = nullptr;
+  std::array<char, CURL_ERROR_SIZE> error_text{};
+  http_response_head head;
+  std::size_t head_bytes = 0, head_bytes_max = 0, body_bytes = 0;
+  bool head_given = false;
+  std::optional<failure> fault; ///< found in a callback: what the library only knows as "aborted"
+  steady::time_point last_heard{};
+
+  ~transfer() {
+    if (easy)
+      curl_easy_cleanup(easy);
+    curl_slist_free_all(header_list);
+  }
+  /// The callbacks are let go with it: they often hold what holds the call.
+  void end(outcome<void> how) {
+    auto on_end = std::move(events.on_end);
+    events = {};
+    if (on_end)
+      on_end(std::move(how));
+  }
+};
+using transfer_ptr = std::shared_ptr<transfer>;
+
+failure cancelled_failure() { return make_failure(errc::gone, "The request was cancelled."); }
+failure stopped_failure() { return make_failure(errc::gone, "The HTTP client has stopped."); }
+
+std::size_t on_header_line(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& t = *static_cast<transfer*>(user);
+  const std::size_t bytes = size * count;
+  const std::string_view raw{data, bytes};
+  t.last_heard = steady::now();
+  if (t.cancelled)
+    return 0;
+  if (t.head_given) // trailers
+    return bytes;
+  try {
+    t.head_bytes += bytes;
+    if (t.head_bytes > t.head_bytes_max) {
+      t.fault = make_failure(errc::too_large, "The answer's head is larger than allowed.");
+      return 0;
+    }
+    const auto line = trimmed(raw);
+    if (raw.starts_with("HTTP/")) {
+      t.head = {};
+      long status = 0;
+      curl_easy_getinfo(t.easy, CURLINFO_RESPONSE_CODE, &status);
+      if (const auto space = line.find(' '); status == 0 && space != std::string_view::npos)
+        status = std::atol(std::string{line.substr(space + 1, 3)}.c_str());
+      t.head.status = static_cast<int>(status);
+    } else if (line.empty()) {
+      if (t.head.status >= 200) {
+        t.head_given = true;
+        if (t.events.on_head)
+          t.events.on_head(t.head);
+      }
+    } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
+      t.head.headers.emplace_back(ascii_lower(trimmed(line.substr(0, colon))), trimmed(line.substr(colon + 1)));
+    }
+  } catch (const std::exception& e) {
+    t.fault = make_failure(errc::internal, std::string{"The answer could not be handled: "} + e.what());
+    return 0;
+  }
+  return bytes;
+}
+
+std::size_t on_body_bytes(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& t = *static_cast<transfer*>(user);
+  const std::size_t bytes = size * count;
+  t.last_heard = steady::now();
+  if (t.cancelled)
+    return 0;
+  try {
+    t.body_bytes += bytes;
+    if (t.body_bytes > t.request.response_bytes_max) {
+      t.fault = make_failure(errc::too_large, "The answer is larger than allowed.");
+      return 0;
+    }
+    if (t.events.on_body)
+      t.events.on_body({data, bytes});
+  } catch (const std::exception& e) {
+    t.fault = make_failure(errc::internal, std::string{"The answer could not be handled: "} + e.what());
+    return 0;
+  }
+  return bytes;
+}
+
+bool plain_header(const std::string& name, const std::string& value) {
+  const auto bad = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  return !name.empty() && name.find(':') == std::string::npos && std::none_of(name.begin(), name.end(), bad) &&
+         std::none_of(value.begin(), value.end(), bad);
+}
+
+failure failure_of(CURLcode code, const transfer& t) {
+  std::string said = t.error_text[0] ? t.error_text.data() : curl_easy_strerror(code);
+  while (!said.empty() && (said.back() == '\n' || said.back() == '.'))
+    said.pop_back();
+  double until_sent = 0;
+  curl_easy_getinfo(t.easy, CURLINFO_PRETRANSFER_TIME, &until_sent);
+  failure f;
+  f.detail = said + ".";
+  switch (code) {
+  case CURLE_OPERATION_TIMEDOUT: f.code = errc::timed_out; break;
+  case CURLE_URL_MALFORMAT:
+  case CURLE_UNSUPPORTED_PROTOCOL: f.code = errc::invalid; break;
+  case CURLE_OUT_OF_MEMORY: f.code = errc::overloaded; break;
+  default: f.code = errc::unavailable;
+  }
+  // Nothing of the request was sent: it may be made again whatever it does.
+  if (until_sent <= 0)
+    f.with_fact("stage", "connect");
+  if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+    f.with_fact("stage", "certificate");
+  return f;
+}
+
+struct engine : std::enable_shared_from_this<engine> {
+  explicit engine(curl_settings s) : settings(std::move(s)), multi(curl_multi_init()) {
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(settings.connections_kept_max));
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+  }
+  ~engine() { curl_multi_cleanup(multi); }
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+
+  void leave(transfer_ptr started, transfer_ptr cancel) {
+    {
+      std::lock_guard lock{mutex};
+      if (started)
+        to_start.push_back(std::move(started));
+      if (cancel)
+        to_cancel.push_back(std::move(cancel));
+    }
+    curl_multi_wakeup(multi);
+  }
+
+  void stop() {
+    {
+      std::lock_guard lock{mutex};
+      stopping = true;
+    }
+    curl_multi_wakeup(multi);
+  }
+
+  // ---- the engine's own thread from here on ----
+
+  void run() {
+    for (bool go_on = true; go_on;) {
+      go_on = take_notes();
+      int running_now = 0;
+      curl_multi_perform(multi, &running_now);
+      finish_done();
+      end_silent();
+      if (go_on)
+        curl_multi_poll(multi, nullptr, 0, static_cast<int>(longest_wait().count()), nullptr);
+    }
+    while (!running.empty())
+      remove(running.begin()->first, stopped_failure());
+    std::deque<transfer_ptr> late;
+    {
+      std::lock_guard lock{mutex};
+      late.swap(to_start);
+      to_cancel.clear();
+    }
+    for (auto& t : late)
+      t->end(stopped_failure());
+  }
+
+  bool take_notes() {
+    std::deque<transfer_ptr> starts, cancels;
+    {
+      std::lock_guard lock{mutex};
+      starts.swap(to_start);
+      cancels.swap(to_cancel);
+      if (stopping) {
+        to_start.swap(starts);
+        return false;
+      }
+    }
+    for (auto& t : starts)
+      begin(t);
+    for (auto& t : cancels)
+      if (t->easy && running.contains(t->easy))
+        remove(t->easy, cancelled_failure());
+    return true;
+  }
+
+  void begin(const transfer_ptr& t) {
+    if (t->cancelled)
+      return t->end(cancelled_failure());
+    if (running.size() >= settings.calls_max) {
+      auto f = make_failure(errc::overloaded, "Too many outgoing requests are running.");
+      f.retry_after = std::chrono::seconds{1};
+      return t->end(std::move(f));
+    }
+    if (auto ready = prepare(*t); !ready)
+      return t->end(ready.error());
+    if (curl_multi_add_handle(multi, t->easy) != CURLM_OK)
+      return t->end(make_failure(errc::overloaded, "The request could not be started."));
+    running.emplace(t->easy, t);
+  }
+
+  outcome<void> prepare(transfer& t) const {
+    const auto& r = t.request;
+    const auto scheme = ascii_lower(std::string_view{r.url}.substr(0, 8));
+    if (!scheme.starts_with("http://") && !scheme.starts_with("https://"))
+      return make_failure(errc::invalid, "Only http and https addresses can be called.");
+    t.easy = curl_easy_init();
+    if (!t.easy)
+      return make_failure(errc::overloaded, "There is no memory for another request.");
+    const auto add_header = [&](const std::string& line) {
+      if (auto* longer = curl_slist_append(t.header_list, line.c_str()))
+        t.header_list = longer;
+    };
+    bool typed = false;
+    for (auto& [name, value] : r.headers) {
+      if (!plain_header(name, value))
+        return make_failure(errc::invalid, "A header of the request holds a line break.");
+      typed = typed || ascii_lower(name) == "content-type";
+      add_header(value.empty() ? name + ";" : name + ": " + value);
+    }
+    add_header("Expect:"); // a round trip before the body buys nothing here
+    if (!typed)
+      add_header("Content-Type:");
+
+    CURL* e = t.easy;
+    curl_easy_setopt(e, CURLOPT_URL, r.url.c_str());
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!settings.ca_file.empty())
+      curl_easy_setopt(e, CURLOPT_CAINFO, settings.ca_file.c_str());
+    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); // do not wait for a name lookup when a call is cancelled
+    curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, r.connect_timeout.count())));
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, r.total_timeout.count())));
+    curl_easy_setopt(e, CURLOPT_USERAGENT, settings.user_agent.c_str());
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t.header_list);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t.error_text.data());
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header_line);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, &t);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body_bytes);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, &t);
+    if (r.method == "HEAD") {
+      curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+    } else if (r.method != "GET" || !r.body.empty()) {
+      const bool carries = !r.body.empty() || r.method == "POST" || r.method == "PUT" || r.method == "PATCH";
+      if (carries) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(r.body.size()));
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, r.body.data());
+      }
+      curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r.method.c_str());
+    }
+    t.head_bytes_max = settings.head_bytes_max;
+    t.last_heard = steady::now();
+    return {};
+  }
+
+  /// Taken out before its end, a transfer's connection is closed, not kept.
+  void remove(CURL* easy, failure why) {
+    const auto found = running.find(easy);
+    auto t = std::move(found->second);
+    running.erase(found);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_multi_remove_handle(multi, easy);
+    curl_easy_cleanup(easy);
+    t->easy = nullptr;
+    t->end(std::move(why));
+  }
+
+  void finish_done() {
+    int left = 0;
+    while (auto* message = curl_multi_info_read(multi, &left)) {
+      if (message->msg != CURLMSG_DONE)
+        continue;
+      auto* easy = message->easy_handle;
+      const auto code = message->data.result;
+      const auto found = running.find(easy);
+      if (found == running.end())
+        continue;
+      auto t = std::move(found->second);
+      running.erase(found);
+      outcome<void> how{boost::system::in_place_value};
+      if (t->cancelled)
+        how = cancelled_failure();
+      else if (t->fault)
+        how = *t->fault;
+      else if (code != CURLE_OK)
+        how = failure_of(code, *t);
+      curl_multi_remove_handle(multi, easy);
+      curl_easy_cleanup(easy);
+      t->easy = nullptr;
+      t->end(std::move(how));
+    }
+  }
+
+  void end_silent() {
+    const auto now = steady::now();
+    std::vector<CURL*> silent;
+    for (auto& [easy, t] : running)
+      if (t->head_given && t->request.idle_timeout.count() > 0 && now - t->last_heard >= t->request.idle_timeout)
+        silent.push_back(easy);
+    for (auto* easy : silent)
+      remove(easy, make_failure(errc::timed_out, "The other side stopped sending in the middle of its answer."));
+  }
+
+  std::chrono::milliseconds longest_wait() const {
+    auto wait = wait_longest;
+    const auto now = steady::now();
+    for (auto& [easy, t] : running)
+      if (t->head_given && t->request.idle_timeout.count() > 0)
+        wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(t->last_heard + t->request.idle_timeout - now));
+    return std::max(wait, std::chrono::milliseconds{0});
+  }
+
+  const curl_settings settings;
+  CURLM* const multi;
+  std::unordered_map<CURL*, transfer_ptr> running;
+
+  std::mutex mutex;
+  std::deque<transfer_ptr> to_start, to_cancel;
+  bool stopping = false;
+};
+
+struct running_call final : http_call {
+  running_call(std::weak_ptr<engine> e, transfer_ptr t) : engine_(std::move(e)), transfer_(std::move(t)) {}
+  void cancel() override {
+    auto t = transfer_.lock();
+    if (!t || t->cancelled.exchange(true))
+      return;
+    if (auto e = engine_.lock())
+      e->leave({}, std::move(t));
+  }
+
+private:
+  std::weak_ptr<engine> engine_;
+  std::weak_ptr<transfer> transfer_;
+};
+
+class curl_client final : public http_client {
+public:
+  explicit curl_client(curl_settings settings) : engine_(std::make_shared<engine>(std::move(settings))) {
+    thread_ = std::thread{[e = engine_] { e->run(); }};
+  }
+  ~curl_client() override {
+    engine_->stop();
+    if (thread_.get_id() == std::this_thread::get_id())
+      thread_.detach(); // the last owner was one of our own callbacks
+    else
+      thread_.join();
+  }
+  http_call_ptr start(http_request request, http_events events) override {
+    auto t = std::make_shared<transfer>();
+    t->request = std::move(request);
+    t->events = std::move(events);
+    auto call = std::make_shared<running_call>(engine_, t);
+    engine_->leave(std::move(t), {});
+    return call;
+  }
+
+private:
+  std::shared_ptr<engine> engine_;
+  std::thread thread_;
+};
+} // namespace
+
+http_client_ptr make_curl_client(curl_settings settings) {
+  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  if (!ready)
+    log::error("http_client", "the HTTP library could not be initialised");
+  return std::make_shared<curl_client>(std::move(settings));
+}
+
+} // namespace fm
