@@ -79,10 +79,11 @@ public:
   virtual body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) = 0;
   /// More time than the usual request deadline (queries, long polls).
   virtual void extend_deadline(std::chrono::milliseconds total) = 0;
-  /// Instead of 504 this is answered when the deadline passes; made on the connection's I/O thread.
-  virtual void on_deadline(std::function<response()> make) { (void)make; }
   /// Runs `work` on the connection's I/O thread: where answers of actors are turned into JSON.
   virtual void post(std::function<void()> work) { work(); }
+
+  /// Answers with `r` when nothing else has answered by then. Replaces the deadline.
+  virtual void respond_after(std::chrono::milliseconds in, response r) = 0;
 
   void fail(const failure& f);
 };

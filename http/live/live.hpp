@@ -56,6 +56,9 @@ void add_live_routes(router& routes, const live_deps& deps);
 /// Streams the events of one turn as server-sent events and ends with it.
 void stream_turn(const exchange_ptr& x, const live_deps& deps, const case_id& id, const turn_receipt& receipt);
 
+/// Comment heartbeats of all open event streams; to be called every heartbeat by the endpoint.
+void beat_event_streams();
+
 /// AsyncAPI 3.0, from the same tables the code uses.
 std::string asyncapi_document(const live_deps& deps);
 

@@ -805,6 +805,8 @@ private:
       const auto bucket = reinterpret_cast<std::uintptr_t>(c.get()) / 64 % beat_every;
       c->sweep(l->tick, bucket == l->tick % beat_every);
     }
+    if (l == s->lanes.front() && l->tick % beat_every == 0)
+      beat_event_streams();
     l->timer.expires_after(std::chrono::seconds{1});
     l->timer.async_wait([s, l](error_code ec) {
       if (!ec)

@@ -105,6 +105,9 @@ struct live_exchange final : exchange, std::enable_shared_from_this<live_exchang
   void respond(response r) override;
   body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) override;
   void extend_deadline(std::chrono::milliseconds total) override;
+  void post(std::function<void()> work) override { net::post(executor, std::move(work)); }
+  void respond_after(std::chrono::milliseconds in, response r) override;
+  std::optional<response> fallback; ///< what the deadline answers instead of 504; I/O thread only
 };
 
 class session : public std::enable_shared_from_this<session> {
@@ -664,6 +667,8 @@ public:
     });
   }
   void on_timeout() {
+    if (current_ && current_->fallback && !streaming_)
+      return current_->respond(std::move(*std::exchange(current_->fallback, std::nullopt)));
     if (current_ && !current_->answered && !streaming_)
       return current_->fail(make_failure(errc::timed_out, "The server could not answer within its deadline; the request may still take effect."));
     close();
@@ -732,6 +737,15 @@ void live_exchange::extend_deadline(std::chrono::milliseconds total) {
   net::dispatch(executor, [self = shared_from_this(), total] {
     if (auto s = self->of.lock(); s && s->current_ == self && !self->answered)
       s->arm(total);
+  });
+}
+
+void live_exchange::respond_after(std::chrono::milliseconds in, response r) {
+  net::dispatch(executor, [self = shared_from_this(), in, r = std::move(r)]() mutable {
+    if (auto s = self->of.lock(); s && s->current_ == self && !self->answered) {
+      self->fallback = std::move(r);
+      s->arm(in);
+    }
   });
 }
 

@@ -213,8 +213,13 @@ void write(json_writer& w, const user& u) {
 }
 
 void write(json_writer& w, const session& s) {
-  w.begin_object()
-      .member("session_id", s.id.value)
+  w.begin_object();
+  write_session_members(w, s);
+  w.end_object();
+}
+
+void write_session_members(json_writer& w, const session& s) {
+  w.member("session_id", s.id.value)
       .member("user_id", s.user.value)
       .member("client_id", s.client.value)
       .member("session_type", s.session_type)
@@ -224,7 +229,18 @@ void write(json_writer& w, const session& s) {
   time(w, "last_activity", s.last_activity_at);
   time(w, "expires_at", s.expires_at);
   text_map(w, "metadata", s.metadata);
-  w.end_object();
+}
+
+void write_case_page_members(json_writer& w, const case_page& page, std::size_t limit, std::size_t offset) {
+  w.key("cases").begin_array();
+  for (auto& c : page.cases)
+    write(w, c);
+  w.end_array()
+      .member("total_count", page.total)
+      .member("limit", limit)
+      .member("offset", offset)
+      .member("has_more", page.next_cursor.empty() ? offset + page.cases.size() < page.total : true);
+  text_or_null(w, "next_cursor", page.next_cursor);
 }
 
 void write_presence(json_writer& w, const user_id& who, std::string_view name, bool typing, std::string_view focus,

@@ -22,6 +22,10 @@ void write(json_writer& w, const message& m);
 void write(json_writer& w, const turn& t);
 void write(json_writer& w, const user& u);
 void write(json_writer& w, const session& s);
+/// The same in an object that is open.
+void write_session_members(json_writer& w, const session& s);
+/// cases[], total_count, limit, offset, has_more, next_cursor in an open object.
+void write_case_page_members(json_writer& w, const case_page& page, std::size_t limit, std::size_t offset);
 
 /// The `data` of an event.
 void write_event_data(json_writer& w, const event_data& data);

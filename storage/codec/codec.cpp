@@ -5,6 +5,8 @@
 
 #include <boost/describe/class.hpp>
 
+#include <array>
+
 namespace fm {
 BOOST_DESCRIBE_STRUCT(participant, (), (user, role, joined_at))
 BOOST_DESCRIBE_STRUCT(case_record, (),
@@ -78,17 +80,25 @@ std::string encode(const event_data& data) {
   return std::visit([](const auto& e) { return to_json(e); }, data);
 }
 
-outcome<event_data> decode_event(std::string_view kind, std::string_view json) {
-  outcome<event_data> result = make_failure(errc::internal, "A stored event has an unknown kind.");
-  bool found = false;
-  boost::mp11::mp_for_each<boost::mp11::mp_iota_c<std::variant_size_v<event_data>>>([&](auto i) {
-    using E = std::variant_alternative_t<i, event_data>;
-    if (!found && kind == kind_of(event_data{std::in_place_index<i>})) {
-      found = true;
-      result = event_from<E>(json);
-    }
-  });
-  return result;
+outcome<event_data> decode_event(std::string_view kind, std::string_view json, int version) {
+  if (version < 1 || version > event_version)
+    return make_failure(errc::internal, "A stored event has version " + std::to_string(version) +
+                                            "; this program reads up to " + std::to_string(event_version) + ".");
+  struct reader {
+    std::string_view kind;
+    outcome<event_data> (*read)(std::string_view);
+  };
+  static const auto readers = [] {
+    std::array<reader, std::variant_size_v<event_data>> table;
+    boost::mp11::mp_for_each<boost::mp11::mp_iota_c<std::variant_size_v<event_data>>>([&](auto i) {
+      table[i] = {kind_of(event_data{std::in_place_index<i>}), &event_from<std::variant_alternative_t<i, event_data>>};
+    });
+    return table;
+  }();
+  for (auto& r : readers)
+    if (r.kind == kind)
+      return r.read(json);
+  return make_failure(errc::internal, "A stored event has an unknown kind.");
 }
 
 std::string encode(const case_record& record) { return to_json(record); }

@@ -4,7 +4,7 @@
 
 #include "protocol/base/failure.hpp"
 #include "protocol/base/sha256.hpp"
-#include "protocol/model/events.hpp"
+#include "protocol/model/pages.hpp"
 #include "protocol/model/user.hpp"
 
 #include <string>
@@ -15,8 +15,9 @@ namespace fm::stored {
 inline constexpr int event_version = 1;
 
 std::string encode(const event_data& data);
-/// Fails with errc::internal and a sentence; never throws, whatever the bytes.
-outcome<event_data> decode_event(std::string_view kind, std::string_view json);
+/// Fails with errc::internal and a sentence; never throws, whatever the bytes. A version this program does not
+/// know yet is refused: half-understood facts are worse than none.
+outcome<event_data> decode_event(std::string_view kind, std::string_view json, int version = event_version);
 
 std::string encode(const case_record& record);
 outcome<case_record> decode_record(std::string_view json);

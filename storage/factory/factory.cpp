@@ -1,6 +1,9 @@
 // Names to backends, and the lock on the data directory.
 #include "storage/factory/factory.hpp"
 
+#include "storage/inmemory/case_store.hpp"
+#include "storage/inmemory/session_store.hpp"
+#include "storage/inmemory/user_store.hpp"
 #include "storage/sqlite/case_store.hpp"
 #include "storage/sqlite/session_store.hpp"
 #include "storage/sqlite/user_store.hpp"
@@ -67,26 +70,34 @@ outcome<opened_storage> open_storage(const storage_settings& settings) {
       return lock.error();
     opened.lock = std::move(*lock);
   }
-  sqlite::store_options cases;
-  cases.file.path = settings.cases == "inmemory" ? ":memory:" : settings.data_directory + "/faultmaven.db";
-  cases.file.synchronous_full = settings.synchronous_full;
-  cases.readers = settings.cases == "inmemory" ? 0 : 4;
-  auto case_store = sqlite::open_case_store(cases);
-  if (!case_store)
-    return case_store.error();
-  opened.cases = std::move(*case_store);
-  auto users = sqlite::open_user_store(cases.file);
-  if (!users)
-    return users.error();
-  opened.users = std::move(*users);
-  auto file = cases.file;
-  file.path = settings.sessions == "inmemory" ? ":memory:" : settings.data_directory + "/sessions.db";
-  file.synchronous_full = false; // a session lost to a power cut means signing in again
-  file.cache_kib = 4'096;
-  auto sessions = sqlite::open_session_store(file, settings.clock);
-  if (!sessions)
-    return sessions.error();
-  opened.sessions = std::move(*sessions);
+  if (settings.cases == "inmemory") {
+    opened.cases = inmemory::make_case_store();
+    opened.users = inmemory::make_user_store();
+  } else {
+    sqlite::store_options cases;
+    cases.file.path = settings.data_directory + "/faultmaven.db";
+    cases.file.synchronous_full = settings.synchronous_full;
+    auto case_store = sqlite::open_case_store(cases);
+    if (!case_store)
+      return case_store.error();
+    opened.cases = std::move(*case_store);
+    auto users = sqlite::open_user_store(cases.file);
+    if (!users)
+      return users.error();
+    opened.users = std::move(*users);
+  }
+  if (settings.sessions == "inmemory") {
+    opened.sessions = inmemory::make_session_store(settings.clock);
+  } else {
+    sqlite::open_options file;
+    file.path = settings.data_directory + "/sessions.db";
+    file.synchronous_full = false; // a session lost to a power cut means signing in again
+    file.cache_kib = 4'096;
+    auto sessions = sqlite::open_session_store(file, settings.clock);
+    if (!sessions)
+      return sessions.error();
+    opened.sessions = std::move(*sessions);
+  }
   return opened;
 }
 

@@ -172,7 +172,7 @@ TEST_F(ClientView, ASnapshotAndTheRestEqualTheWholeLog) {
                 {"message_id":"m2","turn_number":1,"type":"agent_response","role":"assistant","content":"one"},
                 {"message_id":"m3","turn_number":2,"type":"user_query","role":"user","content":"question 2"},
                 {"message_id":"m4","turn_number":3,"type":"user_query","role":"user","content":"question 3"}],
-    "running_turn":{"turn_id":"t2","client_turn_id":"c2","turn_number":2,"status":"running","attempt":1,
+    "running":{"turn_id":"t2","client_turn_id":"c2","turn_number":2,"status":"running","attempt":1,
                     "content":"question 2","text":"tw"},
     "queue":[{"turn_id":"t3","client_turn_id":"c3","turn_number":3,"status":"queued","attempt":0,"content":"question 3"}]})"));
   EXPECT_EQ(late.seq(), view.seq());

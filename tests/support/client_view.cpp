@@ -90,7 +90,7 @@ void client_view::apply_snapshot(const json& snapshot) {
     number_of_[v.turn_id] = number;
     client_ids_.insert(v.client_turn_id);
   };
-  unfinished(snapshot["running_turn"]);
+  unfinished(snapshot["running"]);
   for (auto& t : snapshot["queue"].items())
     unfinished(t);
 }

@@ -1,0 +1,134 @@
+// The only place where a request meets an actor: commands out, answers back into the exchange, failures mapped
+// once. Handlers say what to do with a success and nothing else.
+#pragma once
+
+#include "http/core/exchange.hpp"
+#include "protocol/base/json_writer.hpp"
+#include "protocol/messages/case_registry_actor.hpp"
+#include "protocol/wire/json_body.hpp"
+
+#include <caf/send.hpp>
+
+#include <charconv>
+#include <string>
+
+namespace fm::http {
+
+/// A reply that answers the exchange with the failure, or calls f(exchange, value). Both on the connection's
+/// I/O thread: actors make no JSON.
+template <class T, class F>
+reply<T> answering(exchange_ptr x, F f) {
+  return reply<T>{[x = std::move(x), f = std::move(f)](outcome<T> r) {
+    x->post([x, f, r = std::move(r)]() mutable {
+      if (!r)
+        return x->fail(r.error());
+      f(x, *r);
+    });
+  }};
+}
+
+template <class T, class F>
+void set_answer(reply<T>& answer, const exchange_ptr& x, F f) {
+  answer = answering<T>(x, [f = std::move(f)](const exchange_ptr&, T& value) { f(value); });
+}
+/// Asks an actor; its failure is answered as it is, its value goes to f(value).
+template <class Actor, class Message, class F>
+void ask(const Actor& actor, const exchange_ptr& x, Message message, F f) {
+  set_answer(message.answer, x, std::move(f));
+  caf::anon_send(actor, std::move(message));
+}
+/// Asks the case of the route's {case_id}.
+template <class Command, class F>
+void ask_case(const case_registry_actor& registry, const exchange_ptr& x, Command command, F f) {
+  set_answer(command.answer, x, std::move(f));
+  caf::anon_send(registry, to_case{case_id{std::string{x->in.param("case_id")}}, case_command{std::move(command)}});
+}
+inline const principal& who_of(const exchange_ptr& x) { return x->in.auth->who; }
+/// invalid (422) that names the field.
+inline failure invalid_field(std::string field, std::string sentence) {
+  auto f = make_failure(errc::invalid, std::move(sentence));
+  f.with_fact("field", std::move(field));
+  return f;
+}
+
+inline case_id case_of(const exchange& x) { return case_id{std::string{x.in.param("case_id")}}; }
+
+inline void tell_case(const case_registry_actor& registry, const exchange& x, case_command command) {
+  caf::anon_send(registry, to_case{case_of(x), std::move(command)});
+}
+
+/// The body as an object; answers the exchange and gives nothing when it is not one.
+inline std::optional<wire::json_body> body_of(const exchange_ptr& x) {
+  auto body = wire::json_body::parse(x->in.body);
+  if (body)
+    return std::move(*body);
+  auto f = body.error();
+  x->fail(f.with_fact("field", "body"));
+  return std::nullopt;
+}
+/// Refuses the exchange when a member of the body had the wrong type.
+inline bool refused_body(const exchange_ptr& x, const wire::json_body& body) {
+  if (auto f = body.wrong()) {
+    x->fail(*f);
+    return true;
+  }
+  return false;
+}
+
+template <class Fill>
+response json_response(int status, Fill fill) {
+  response r;
+  r.status = status;
+  json_writer w{r.body};
+  w.begin_object();
+  fill(w);
+  w.end_object();
+  return r;
+}
+
+struct page_request {
+  std::size_t limit = 50;
+  std::size_t offset = 0;
+};
+/// limit 1–100 and offset from the query; answers the exchange and gives nothing when they are not numbers.
+inline std::optional<page_request> page_of(const exchange_ptr& x, std::size_t limit_max = 100) {
+  page_request p;
+  const auto read = [&](const char* name, std::size_t& into, std::size_t least, std::size_t most) {
+    const auto text = x->in.asked(name);
+    if (!text)
+      return true;
+    std::size_t n = 0;
+    const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), n);
+    if (ec != std::errc{} || end != text->data() + text->size() || n < least || n > most) {
+      auto f = make_failure(errc::invalid, std::string{name} + " must be a whole number from " + std::to_string(least) +
+                                               " to " + std::to_string(most) + ".");
+      x->fail(f.with_fact("field", name));
+      return false;
+    }
+    into = n;
+    return true;
+  };
+  if (!read("limit", p.limit, 1, limit_max) || !read("offset", p.offset, 0, 1U << 30))
+    return std::nullopt;
+  return p;
+}
+
+/// X-Total-Count and Link (RFC 8288) of a list.
+inline void add_paging(response& r, const request& in, const page_request& p, std::size_t shown, std::uint64_t total) {
+  r.with("X-Total-Count", std::to_string(total));
+  std::string link;
+  const auto add = [&](std::size_t offset, const char* rel) {
+    link += std::string{link.empty() ? "" : ", "} + "<" + in.path + "?limit=" + std::to_string(p.limit) +
+            "&offset=" + std::to_string(offset) + ">; rel=\"" + rel + "\"";
+  };
+  if (p.offset > 0) {
+    add(0, "first");
+    add(p.offset > p.limit ? p.offset - p.limit : 0, "prev");
+  }
+  if (p.offset + shown < total)
+    add(p.offset + p.limit, "next");
+  if (!link.empty())
+    r.with("Link", link);
+}
+
+} // namespace fm::http

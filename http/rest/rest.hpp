@@ -1,0 +1,45 @@
+// The REST surface, one file per resource: each adds its routes with their documentation and handlers.
+#pragma once
+
+#include "http/core/router.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/metrics.hpp"
+#include "protocol/base/random.hpp"
+#include "protocol/messages/case_registry_actor.hpp"
+#include "protocol/messages/identity_actor.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace fm::http {
+
+struct rest_deps {
+  case_registry_actor registry;
+  identity_actor identity;
+  metrics_ptr metrics;
+  clock_ptr clock;
+  random_ptr random;
+  std::string version;
+  std::string agent; ///< "builtin" or the model's name
+  bool dev_login = false;
+  bool registration = true;
+  bool case_agent = true; ///< ENABLE_CASE_AGENT_INTEGRATION
+  std::chrono::milliseconds query_deadline{120'000};
+  /// Streams one turn's events (the live module does it).
+  std::function<void(const exchange_ptr&, const case_id&, const turn_receipt&)> stream_turn;
+  /// Whether the server has begun to drain: it is not ready then. May be null.
+  std::function<bool()> draining;
+};
+using rest_deps_ptr = std::shared_ptr<const rest_deps>;
+
+void add_auth_routes(router& routes, const rest_deps_ptr& deps);
+void add_session_routes(router& routes, const rest_deps_ptr& deps);
+void add_case_routes(router& routes, const rest_deps_ptr& deps);
+void add_conversation_routes(router& routes, const rest_deps_ptr& deps);
+void add_health_routes(router& routes, const rest_deps_ptr& deps);
+/// Documented routes whose resource is not built yet: 501 for those who may know the case, 404 for others.
+void add_not_yet_routes(router& routes, const rest_deps_ptr& deps);
+
+} // namespace fm::http
