@@ -389,9 +389,9 @@ std::string chat_completions_url(std::string_view base_url) {
   const auto lower = ascii_lower(base.substr(0, 8));
   if (!lower.starts_with("http://") && !lower.starts_with("https://"))
     return {};
-  while (base.ends_with('/'))
-    base.remove_suffix(1);
   const auto authority = base.find("://") + 3;
+  while (base.size() > authority && base.ends_with('/'))
+    base.remove_suffix(1);
   if (authority >= base.size())
     return {};
   if (base.ends_with("/chat/completions"))

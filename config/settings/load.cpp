@@ -226,6 +226,8 @@ std::string print_settings(const settings& s) {
     auto value = info.print(s);
     if (info.secret && !value.empty())
       value = "********";
+    if (value != trimmed(value) || value.find('#') != std::string::npos)
+      value = '"' + value + '"';
     const auto origin = s.origins.find(info.key);
     out += info.key.substr(dot + 1) + " = " + value;
     out += origin == s.origins.end() ? "\n" : " # from " + origin->second + "\n";

@@ -4,6 +4,8 @@
 
 #include "http/core/exchange.hpp"
 #include "protocol/base/json_writer.hpp"
+#include "protocol/base/random.hpp"
+#include "protocol/base/sha256.hpp"
 #include "protocol/messages/case_registry_actor.hpp"
 #include "protocol/wire/json_body.hpp"
 
@@ -55,6 +57,15 @@ inline case_id case_of(const exchange& x) { return case_id{std::string{x.in.para
 
 inline void tell_case(const case_registry_actor& registry, const exchange& x, case_command command) {
   caf::anon_send(registry, to_case{case_of(x), std::move(command)});
+}
+
+/// The client_turn_id of a submission that names none: from its Idempotency-Key, so that a repetition is the same
+/// turn even when the first answer was never stored; else a new one.
+inline client_turn_id choose_client_turn_id(const request& in, random_source& random) {
+  const auto key = in.header("idempotency-key");
+  if (key.empty() || !in.auth)
+    return client_turn_id{random_uuid(random)};
+  return client_turn_id{"key-" + to_hex(sha256_framed({in.auth->who.user.value, in.path, key})).substr(0, 40)};
 }
 
 /// The body as an object; answers the exchange and gives nothing when it is not one.

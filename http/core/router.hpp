@@ -25,7 +25,7 @@ struct route {
   handler handle;
   /// Whether the path belongs to a case, so that someone else's answers 404 even before the route exists.
   bool not_yet = false;
-  /// Names of schemas in the OpenAPI document (http/core/schemas.cpp); empty = an object without further words.
+  /// Names of schemas in the OpenAPI document (http/core/openapi.cpp); empty = an object without further words.
   std::string takes;
   std::string gives;
   std::vector<std::string> asks; ///< query parameters
@@ -37,22 +37,10 @@ struct route {
   std::vector<std::string> also_gives;
 };
 
-/// A handler that answers a documented route instead of its own one when it applies (an Accept, a parameter).
-struct variant_handler {
-  std::string method;
-  std::string pattern;
-  std::function<bool(const request&)> applies;
-  handler handle;
-};
-
 class router {
 public:
   /// A second route of the same method and pattern replaces the first.
   void add(route r);
-  /// The route may be added before or after its variants; of several the first that applies answers.
-  void add_variant(variant_handler v) { variants_.push_back(std::move(v)); }
-  /// The handler of a matched request, variants considered.
-  const handler& handler_of(const route& found, const request& in) const;
   struct match {
     const route* found = nullptr;
     std::map<std::string, std::string> params;
@@ -63,7 +51,7 @@ public:
 
 private:
   std::vector<route> routes_;
-  std::vector<variant_handler> variants_;
+  std::vector<std::vector<std::string>> patterns_; ///< segments of routes_[i].pattern
 };
 
 /// OpenAPI 3.1, generated from the routes.

@@ -9,26 +9,34 @@
 namespace fm::http {
 namespace {
 
-reply<case_view> view_answer(const exchange_ptr& x, int status = 200) {
-  return answering<case_view>(x, [status](const exchange_ptr& x, case_view& v) {
-    response r;
-    r.status = status;
-    json_writer w{r.body};
-    wire::write(w, v.record, v.seq);
-    x->respond(std::move(r.with("ETag", "\"" + std::to_string(v.record.version) + "\"")));
-  });
+void answer_view(const exchange_ptr& x, const case_view& v, int status) {
+  const auto etag = "\"" + std::to_string(v.record.version) + "\"";
+  response r;
+  r.status = status;
+  json_writer w{r.body};
+  wire::write(w, v.record, v.seq);
+  x->respond(std::move(r.with("ETag", etag)));
 }
 
-/// `If-Match: "3"` or expected_version in the body.
+reply<case_view> view_answer(const exchange_ptr& x, int status = 200) {
+  return answering<case_view>(x, [status](const exchange_ptr& x, case_view& v) { answer_view(x, v, status); });
+}
+
+/// `If-Match: "3"` or expected_version in the body. What is no version of ours is 0, which no case ever has: the
+/// case then answers with a conflict and its real version.
 std::optional<std::uint32_t> version_of(const exchange& x, const wire::json_body& b) {
   auto match = x.in.header("if-match");
-  if (match.size() > 2 && match.front() == '"') {
+  if (!match.empty() && match != "*") {
+    if (match.starts_with("W/"))
+      match.remove_prefix(2);
+    if (match.size() > 2 && match.front() == '"' && match.back() == '"')
+      match = match.substr(1, match.size() - 2);
     std::uint32_t n = 0;
-    if (std::from_chars(match.data() + 1, match.data() + match.size() - 1, n).ec == std::errc{})
-      return n;
+    const auto [at, error] = std::from_chars(match.data(), match.data() + match.size(), n);
+    return error == std::errc{} && at == match.data() + match.size() ? n : 0;
   }
-  if (const auto n = b.integer("expected_version"); n && *n >= 0)
-    return static_cast<std::uint32_t>(*n);
+  if (const auto n = b.integer("expected_version"))
+    return *n > 0 && *n < 0xffff'ffff ? static_cast<std::uint32_t>(*n) : 0;
   return std::nullopt;
 }
 
@@ -48,6 +56,8 @@ void create(const rest_deps_ptr& deps, const exchange_ptr& x) {
   c.draft.priority = patch->priority.value_or(case_priority::medium);
   c.draft.initial_message = b->text("initial_message").value_or("");
   c.draft.client_turn = client_turn_id{b->text("client_turn_id").value_or("")};
+  if (c.draft.client_turn.empty() && !x->in.header("idempotency-key").empty())
+    c.draft.client_turn = choose_client_turn_id(x->in, *deps->random);
   c.draft.session = session_id{b->text("session_id").value_or(std::string{x->in.param("session_id")})};
   if (refused_body(x, *b))
     return;
@@ -151,9 +161,19 @@ void to_status(const rest_deps_ptr& deps, const exchange_ptr& x, std::optional<c
   const auto version = version_of(*x, *b);
   change_status c{x->in.auth->who, *to, b->text("closure_reason").value_or(fixed == case_status::closed ? "other" : ""),
                   b->text("reason").value_or(""), version, view_answer(x)};
+  auto summary = b->text("solution_summary");
+  if (!summary)
+    summary = b->text("resolution_summary");
   if (refused_body(x, *b))
     return;
-  tell_case(deps->registry, *x, std::move(c));
+  if (!summary || summary->empty())
+    return tell_case(deps->registry, *x, std::move(c));
+  // What was found first, then the status: both in the case's own order, the version checked by the first.
+  update_case u{x->in.auth->who, {}, version, {}};
+  u.patch.solution_summary = std::move(*summary);
+  c.expected_version.reset();
+  u.answer = answering<case_view>(x, [deps, c](const exchange_ptr& x, case_view&) { tell_case(deps->registry, *x, c); });
+  tell_case(deps->registry, *x, std::move(u));
 }
 
 /// The screen's model: discriminated by status, every nested object always there.
@@ -233,7 +253,12 @@ void add_case_routes(router& routes, const rest_deps_ptr& deps) {
                 answer_list(deps, x, std::move(q), *p);
               }});
   routes.add({"GET", one, access::token, "cases", "One case", {200, 404}, [deps](exchange_ptr x) {
-                tell_case(deps->registry, *x, read_case{x->in.auth->who, view_answer(x)});
+                tell_case(deps->registry, *x, read_case{x->in.auth->who, answering<case_view>(x, [](const exchange_ptr& x, case_view& v) {
+                                                          // Its owner may still restore it, and see it when asking for it.
+                                                          if (v.record.deleted_at && x->in.asked("include_deleted") != "true")
+                                                            return x->fail(make_failure(errc::not_found, "There is no such case, or you have no access to it."));
+                                                          answer_view(x, v, 200);
+                                                        })});
               }});
   for (auto* method : {"PUT", "PATCH"})
     routes.add({method, one, access::token, "cases", "Change fields (and status); If-Match or expected_version guards", {200, 404, 409, 422},

@@ -34,7 +34,7 @@ void write_answer(json_writer& w, const turn_with_answer& t, const std::string& 
   for (auto* list : {"sources", "evidence_requests", "suggested_actions", "milestones_completed"})
     w.key(list).begin_array().end_array();
   w.key("next_action_hint").value(nullptr);
-  w.key("view_state").begin_object().member("case_id", t.record.id.value).member("case_title", t.record.title).member("case_status", name_of(t.record.status)).member("session_id", session).end_object();
+  w.key("view_state").begin_object().member("running_summary", t.record.description).key("uploaded_data").begin_array().end_array().member("case_id", t.record.id.value).member("case_title", t.record.title).member("case_status", name_of(t.record.status)).member("session_id", session).end_object();
   w.member("case_status", name_of(t.record.status)).member("progress_made", t.the_turn.status == turn_status::completed).member("is_stuck", false);
   w.key("metadata").begin_object();
   for (auto& [k, v] : metadata)
@@ -87,7 +87,7 @@ void ask(const rest_deps_ptr& deps, const exchange_ptr& x) {
     return x->fail(f.with_fact("field", "query"));
   }
   if (client.empty())
-    client = client_turn_id{random_uuid(*deps->random)};
+    client = choose_client_turn_id(x->in, *deps->random);
   const int status = (!query && message) || prefers(*x, "status=200") ? 200 : 201;
   const bool streams = x->in.header("accept").find("text/event-stream") != std::string_view::npos;
   if (!streams)

@@ -23,10 +23,12 @@
 #include <caf/send.hpp>
 
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 
 namespace fm::http {
 namespace {
@@ -63,9 +65,27 @@ struct asset {
   std::optional<std::string> gzipped;
 };
 
+class session;
+
+/// The I/O contexts, one thread each.
+struct lanes {
+  std::vector<std::unique_ptr<net::io_context>> contexts;
+};
+/// Actors may hold connections (as listeners, in answers not given yet) a moment longer than the server lives, and
+/// a socket must not outlive its context. So contexts are never destroyed, only stopped: one set a server.
+void keep_for_ever(std::shared_ptr<lanes> used) {
+  static std::mutex mutex;
+  static auto& all = *new std::vector<std::shared_ptr<lanes>>;
+  std::lock_guard lock{mutex};
+  all.push_back(std::move(used));
+}
+
 /// What all connections share.
 struct hub {
   server_deps deps;
+  std::atomic<bool> stopped{false}; ///< the I/O threads are gone: nothing is posted any more
+  std::mutex sessions_mutex;
+  std::unordered_map<session*, std::weak_ptr<session>> sessions;
   std::map<std::string, asset, std::less<>> site;
   std::shared_ptr<upgrade_handler> live;
   std::mutex limits_mutex;
@@ -89,23 +109,29 @@ struct hub {
 };
 using hub_ptr = std::shared_ptr<hub>;
 
-class session;
-
 struct live_exchange final : exchange, std::enable_shared_from_this<live_exchange> {
+  hub_ptr shared;
   std::weak_ptr<session> of;
   net::any_io_executor executor;
   std::atomic<bool> answered{false};
+  /// The deadline answered; the handler's own answer is still wanted for the idempotency record.
+  std::atomic<bool> timed_out{false};
   std::string pattern = "-";
   steady::time_point started = steady::now();
   bool head_only = false;
   bool accepts_gzip = false;
-  std::optional<std::string> idempotency_key;
+  std::string idempotency_key; ///< empty = none
   std::string idempotency_digest;
+  std::atomic<bool> idempotency_open{false}; ///< claimed and not stored yet
 
+  void store_idempotent(const response* r);
   void respond(response r) override;
   body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) override;
   void extend_deadline(std::chrono::milliseconds total) override;
-  void post(std::function<void()> work) override { net::post(executor, std::move(work)); }
+  void post(std::function<void()> work) override {
+    if (!shared->stopped)
+      net::post(executor, std::move(work));
+  }
   void respond_after(std::chrono::milliseconds in, response r) override;
   std::optional<response> fallback; ///< what the deadline answers instead of 504; I/O thread only
 };
@@ -116,24 +142,60 @@ public:
       : socket_(std::move(socket)), timer_(socket_.get_executor()), hub_(std::move(h)) {
     ++hub_->connections;
     error_code ec;
+    socket_.non_blocking(true, ec);
     socket_.set_option(tcp::no_delay{true}, ec);
     const auto peer = socket_.remote_endpoint(ec);
     remote_ = ec ? "unknown" : peer.address().to_string();
   }
   ~session() {
+    {
+      std::lock_guard lock{hub_->sessions_mutex};
+      hub_->sessions.erase(this);
+    }
     --hub_->connections;
+    std::lock_guard lock{hub_->drained_mutex};
     hub_->drained.notify_all();
   }
 
-  void start() { read_header(); }
+  void start() {
+    {
+      std::lock_guard lock{hub_->sessions_mutex};
+      hub_->sessions.emplace(this, weak_from_this());
+    }
+    next_request();
+  }
+
+  /// The server is going down: a connection without a request closes, a stream ends, a request is finished.
+  void wind_up() {
+    if (streaming_)
+      streaming_->finish();
+    else if (current_ && current_->fallback)
+      current_->respond(std::move(*std::exchange(current_->fallback, std::nullopt)));
+    else if (!current_ && !receiving_)
+      close();
+  }
+
+  /// Waits for the first byte of a request, holding no buffer.
+  void next_request() {
+    if (closed_ || (hub_->draining && buffer_.size() == 0))
+      return close();
+    if (buffer_.size() > 0)
+      return read_header();
+    buffer_.shrink_to_fit();
+    arm(hub_->deps.settings.keep_alive);
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code ec) {
+      if (ec)
+        return self->close();
+      self->read_header();
+    });
+  }
 
   void read_header() {
-    if (hub_->draining)
-      return close();
+    receiving_ = true;
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(hub_->deps.settings.header_bytes_max));
-    parser_->body_limit(hub_->deps.settings.body_bytes_max);
-    arm(buffer_.size() > 0 ? hub_->deps.settings.header_timeout : hub_->deps.settings.keep_alive);
+    parser_->body_limit(boost::none); // checked by on_header, so that the refusal knows the head
+    arm(hub_->deps.settings.header_timeout);
     bh::async_read_header(socket_, buffer_, *parser_, [self = shared_from_this()](error_code ec, std::size_t) {
       self->on_header(ec);
     });
@@ -145,19 +207,23 @@ public:
     if (ec == bh::error::end_of_stream || ec == net::error::operation_aborted || ec == net::error::connection_reset ||
         ec == bh::error::partial_message)
       return close();
-    if (ec == bh::error::body_limit)
-      return too_large();
     if (ec)
       return ec.category() == bh::make_error_code(bh::error::bad_method).category()
                  ? refuse(400, make_failure(errc::invalid, "The request is not valid HTTP/1.1: " + ec.message() + "."))
                  : close();
     const auto& head = parser_->get();
+    if (head.target().size() > hub_->deps.settings.target_bytes_max)
+      return refuse(414, make_failure(errc::too_large, "The request's target is longer than the " +
+                                                          std::to_string(hub_->deps.settings.target_bytes_max) + " bytes allowed."));
+    if (head.version() >= 11 && head.count(bh::field::host) != 1)
+      return refuse(400, make_failure(errc::invalid, "A request of HTTP/1.1 needs exactly one Host header."));
     if (beast::websocket::is_upgrade(head))
       return upgrade();
     if (const auto length = parser_->content_length(); length && *length > hub_->deps.settings.body_bytes_max)
       return too_large();
+    parser_->body_limit(hub_->deps.settings.body_bytes_max);
     arm(hub_->deps.settings.body_timeout);
-    if (beast::iequals(head[bh::field::expect], "100-continue")) {
+    if (beast::iequals(head[bh::field::expect], "100-continue") && !parser_->is_done()) {
       auto go = std::make_shared<std::string>("HTTP/1.1 100 Continue\r\n\r\n");
       net::async_write(socket_, net::buffer(*go), [self = shared_from_this(), go](error_code ec, std::size_t) {
         ec ? self->close() : self->read_body();
@@ -193,13 +259,16 @@ public:
       return x->fail(make_failure(errc::not_found, "WebSocket connections are accepted at /api/v1/live."));
     }
     closed_ = true;
+    receiving_ = false;
     hub_->live->accept(std::move(socket_), std::move(request));
   }
 
   std::shared_ptr<live_exchange> make_exchange(bh::request<bh::string_body> head) {
     auto x = std::make_shared<live_exchange>();
+    x->shared = hub_;
     x->of = weak_from_this();
     x->executor = socket_.get_executor();
+    receiving_ = false;
     keep_alive_ = keep_alive_ && head.keep_alive();
     version_ = head.version();
     auto& in = x->in;
@@ -224,8 +293,14 @@ public:
     auto x = make_exchange(parser_->release());
     parser_.reset();
     current_ = x;
+    rate_left_ = -1;
     arm(hub_->deps.settings.request_deadline);
     auto& in = x->in;
+    // "GET http://host/path": the form proxies send.
+    if (const auto scheme = in.target.find("://"); scheme != std::string::npos && in.target.front() != '/') {
+      const auto slash = in.target.find('/', scheme + 3);
+      in.target = slash == std::string::npos ? "/" : in.target.substr(slash);
+    }
     const auto question = in.target.find('?');
     auto path = percent_decoded(std::string_view{in.target}.substr(0, question), false);
     auto query = parse_query(question == std::string::npos ? std::string_view{} : std::string_view{in.target}.substr(question + 1));
@@ -250,23 +325,23 @@ public:
       return x->fail(make_failure(errc::not_found, "There is nothing at " + in.path + "."));
     }
     in.params = std::move(match.params);
-    x->pattern = match.found->pattern;
+    x->pattern = in.route = match.found->pattern;
     const auto& r = *match.found;
     if (r.who == access::open) {
-      if (!within_rate(x, in.remote, r.tag == "auth" && in.method == "POST"))
+      if (!within_rate(x, in.remote, r.sign_in))
         return;
-      return run(x, r);
+      return handle(x, r);
     }
     const auto authorization = in.header("authorization");
     if (!beast::iequals(beast::string_view{authorization.data(), std::min<std::size_t>(7, authorization.size())}, "bearer ") ||
         authorization.size() < 8)
-      return x->fail(make_failure(errc::unauthenticated, "Sign in first: this needs an access token."));
+      return refuse_stranger(x, make_failure(errc::unauthenticated, "Sign in first: this needs an access token."));
     caf::anon_send(hub_->deps.identity,
                    authenticate{std::string{trimmed(authorization.substr(7))},
                                 reply<authenticated>{[self = shared_from_this(), x, &r](outcome<authenticated> who) {
-                                  net::post(x->executor, [self, x, &r, who = std::move(who)]() mutable {
+                                  x->post([self, x, &r, who = std::move(who)]() mutable {
                                     if (!who)
-                                      return x->fail(who.error());
+                                      return self->refuse_stranger(x, who.error());
                                     x->in.auth = std::move(*who);
                                     if (self->within_rate(x, x->in.auth->who.user.value, false))
                                       self->run(x, r);
@@ -274,10 +349,26 @@ public:
                                 }}});
   }
 
+  /// A handler that throws has a bug; its request is answered all the same.
+  void handle(const std::shared_ptr<live_exchange>& x, const route& r) {
+    try {
+      r.handle(x);
+    } catch (const std::exception& e) {
+      log::error("http", "a handler threw: " + std::string{e.what()} + " route=" + r.pattern + " request_id=" + x->in.request_id);
+      x->fail(make_failure(errc::internal, "The server made a mistake; the request id names it in its log."));
+    }
+  }
+
+  /// Whoever knocks without a valid token uses up the address's share.
+  void refuse_stranger(const std::shared_ptr<live_exchange>& x, const failure& why) {
+    if (within_rate(x, x->in.remote, false))
+      x->fail(why);
+  }
+
   void run(const std::shared_ptr<live_exchange>& x, const route& r) {
     const auto key = x->in.header("idempotency-key");
-    if (x->in.method != "POST" || key.empty() || !x->in.auth)
-      return r.handle(x);
+    if (x->in.method != "POST" || key.empty() || !x->in.auth || !r.idempotent)
+      return handle(x, r);
     if (key.size() < 8 || key.size() > 255 ||
         key.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != std::string_view::npos)
       return refuse_request(x, "Idempotency-Key must have 8 to 255 characters of A-Z, a-z, 0-9, '-' and '_'.");
@@ -285,7 +376,7 @@ public:
     caf::anon_send(hub_->deps.identity,
                    begin_idempotent{x->in.auth->who.user, std::string{key}, digest,
                                     reply<idempotency_state>{[self = shared_from_this(), x, &r, key = std::string{key}, digest](outcome<idempotency_state> s) {
-                                      net::post(x->executor, [self, x, &r, key, digest, s = std::move(s)]() mutable {
+                                      x->post([self, x, &r, key, digest, s = std::move(s)]() mutable {
                                         self->on_idempotency(x, r, key, digest, s);
                                       });
                                     }}});
@@ -309,14 +400,16 @@ public:
         again.status = static_cast<int>(stored->integer("status").value_or(200));
         again.content_type = stored->text("content_type").value_or("application/json");
         again.body = stored->text("body").value_or("");
-        if (auto location = stored->text("location"))
-          again.with("Location", *location);
+        if (const auto headers = stored->text_map("headers"))
+          for (auto& [name, value] : *headers)
+            again.with(name, value);
       }
       return x->respond(std::move(again.with("X-Idempotency-Replayed", "true")));
     }
     x->idempotency_key = key;
     x->idempotency_digest = digest;
-    r.handle(x);
+    x->idempotency_open = true;
+    handle(x, r);
   }
 
   bool within_rate(const std::shared_ptr<live_exchange>& x, const std::string& name, bool sign_in) {
@@ -393,9 +486,11 @@ public:
   /// Before there is a request to answer properly: answer and close.
   void refuse(int status, const failure& f) {
     auto x = std::make_shared<live_exchange>();
+    x->shared = hub_;
     x->of = weak_from_this();
     x->executor = socket_.get_executor();
     x->in.request_id = random_uuid(*hub_->deps.random);
+    linger_ = true;
     if (parser_)
       if (const auto origin = parser_->get()[bh::field::origin]; !origin.empty()) {
         x->in.headers["origin"] = std::string{origin};
@@ -429,6 +524,9 @@ public:
     if (rate_left_ >= 0) {
       out.set("X-RateLimit-Limit", std::to_string(hub_->deps.settings.requests_burst));
       out.set("X-RateLimit-Remaining", std::to_string(static_cast<long>(rate_left_)));
+      const auto& limits = hub_->deps.settings;
+      out.set("X-RateLimit-Reset",
+              std::to_string(static_cast<long>(std::ceil((limits.requests_burst - rate_left_) / limits.requests_per_second))));
     }
     if (const auto origin = in.header("origin"); !origin.empty()) {
       out.insert("Vary", "Origin");
@@ -447,29 +545,18 @@ public:
     hub_->deps.metrics->get_histogram("faultmaven_http_request_seconds", "Time to answer an HTTP request", {{"route", x.pattern}}).observe(took / 1000);
   }
 
-  void store_idempotent(live_exchange& x, const response& r) {
-    if (!x.idempotency_key)
-      return;
-    std::string stored;
-    // A fault or "try later" is not an answer to keep: the same key may try again.
-    if (r.status < 500 && r.status != 429 && r.status != 401) {
-      json_writer w{stored};
-      w.begin_object().member("status", r.status).member("content_type", r.content_type).member("body", r.body);
-      for (auto& [name, value] : r.headers)
-        if (name == "Location")
-          w.member("location", value);
-      w.end_object();
-    }
-    caf::anon_send(hub_->deps.identity, finish_idempotent{x.in.auth->who.user, *x.idempotency_key, x.idempotency_digest,
-                                                          std::move(stored), reply<done_t>{[](const outcome<done_t>&) {}}});
-    x.idempotency_key.reset();
+  void log_answer(const live_exchange& x, int status) {
+    const auto level = status >= 500 && status != 501 && status != 503 ? log::level::warn : log::level::debug;
+    if (log::enabled(level))
+      log::write(level, "http", x.in.method + " " + (x.in.route.empty() ? x.in.path : x.in.route) + " status=" + std::to_string(status) +
+                                    " request_id=" + x.in.request_id);
   }
 
   void write_response(const std::shared_ptr<live_exchange>& x, response r) {
     if (closed_ || current_ != x)
       return;
     timer_.cancel();
-    store_idempotent(*x, r);
+    log_answer(*x, r.status);
     auto out = std::make_shared<bh::response<bh::string_body>>();
     complete_headers(*x, *out, r);
     const bool compressible = r.content_type.starts_with("application/json") || r.content_type.starts_with("text/");
@@ -488,9 +575,11 @@ public:
     arm(hub_->deps.settings.body_timeout);
     const auto done_writing = [self = shared_from_this(), x, out, again](error_code ec, std::size_t) {
       self->current_.reset();
-      if (ec || !again)
+      if (ec)
         return self->close();
-      self->read_header();
+      if (!again)
+        return self->linger_ ? self->linger() : self->close();
+      self->next_request();
     };
     if (x->head_only) {
       auto serializer = std::make_shared<bh::response_serializer<bh::string_body>>(*out);
@@ -566,7 +655,9 @@ public:
     streaming_ = stream;
     auto out = std::make_shared<bh::response<bh::string_body>>();
     complete_headers(*x, *out, head);
-    out->chunked(true);
+    out->keep_alive(false);
+    if (version_ >= 11)
+      out->chunked(true);
     auto serializer = std::make_shared<bh::response_serializer<bh::string_body>>(*out);
     serializer->split(true);
     {
@@ -632,7 +723,11 @@ public:
     if (joined->empty() && !last)
       return close();
     auto frame = std::make_shared<std::string>();
-    if (last) {
+    if (version_ < 11) {
+      if (last)
+        return close();
+      *frame = std::move(*joined); // HTTP/1.0 knows no chunks: the body ends with the connection
+    } else if (last) {
       *frame = "0\r\n\r\n";
     } else {
       char size[32];
@@ -657,6 +752,26 @@ public:
     });
   }
 
+  /// Reads and forgets what a refused client still sends, for a while: closing at once would reset the connection
+  /// under the answer.
+  void linger() {
+    error_code ec;
+    socket_.shutdown(tcp::socket::shutdown_send, ec);
+    arm(std::chrono::seconds{2});
+    buffer_.consume(buffer_.size());
+    linger_more(0);
+  }
+  void linger_more(std::size_t read) {
+    constexpr std::size_t lingering_bytes_max = 16U << 20;
+    if (closed_ || read > lingering_bytes_max)
+      return close();
+    socket_.async_read_some(buffer_.prepare(16U << 10), [self = shared_from_this(), read](error_code ec, std::size_t n) {
+      if (ec)
+        return self->close();
+      self->linger_more(read + n);
+    });
+  }
+
   void arm(std::chrono::milliseconds in) {
     timer_.expires_after(in);
     timer_.async_wait([weak = weak_from_this()](error_code ec) {
@@ -669,8 +784,10 @@ public:
   void on_timeout() {
     if (current_ && current_->fallback && !streaming_)
       return current_->respond(std::move(*std::exchange(current_->fallback, std::nullopt)));
-    if (current_ && !current_->answered && !streaming_)
+    if (current_ && !current_->answered && !streaming_) {
+      current_->timed_out = true;
       return current_->fail(make_failure(errc::timed_out, "The server could not answer within its deadline; the request may still take effect."));
+    }
     close();
   }
 
@@ -687,6 +804,7 @@ public:
   }
 
   hub& shared() { return *hub_; }
+  net::any_io_executor executor() { return socket_.get_executor(); }
   std::shared_ptr<live_exchange> current_;
 
 private:
@@ -700,11 +818,39 @@ private:
   double rate_left_ = -1;
   unsigned version_ = 11;
   bool keep_alive_ = true;
+  bool receiving_ = false; ///< part of a request has been read
+  bool linger_ = false;    ///< the client may still be sending when it is refused
   bool closed_ = false;
 };
 
+/// Null releases the key. Done even when the client is gone: it is the client that comes back who asks for it.
+void live_exchange::store_idempotent(const response* r) {
+  if (!idempotency_open.exchange(false))
+    return;
+  constexpr std::size_t stored_bytes_max = 512U << 10; // the session store takes 1 MiB, escapes included
+  std::string stored;
+  // A fault or "try later" is not an answer to keep: the same key may try again.
+  if (r && r->status < 500 && r->status != 429 && r->status != 401 && r->body.size() <= stored_bytes_max) {
+    json_writer w{stored};
+    w.begin_object().member("status", r->status).member("content_type", r->content_type).member("body", r->body);
+    w.key("headers").begin_object();
+    for (auto& [name, value] : r->headers)
+      w.member(name, value);
+    w.end_object().end_object();
+  }
+  caf::anon_send(shared->deps.identity, finish_idempotent{in.auth->who.user, idempotency_key, idempotency_digest,
+                                                          std::move(stored), reply<done_t>{[](const outcome<done_t>&) {}}});
+}
+
 void live_exchange::respond(response r) {
-  if (answered.exchange(true))
+  if (answered.exchange(true)) {
+    if (timed_out)
+      store_idempotent(&r);
+    return;
+  }
+  if (!timed_out)
+    store_idempotent(&r);
+  if (shared->stopped)
     return;
   net::dispatch(executor, [self = shared_from_this(), r = std::move(r)]() mutable {
     if (auto s = self->of.lock())
@@ -724,6 +870,7 @@ body_stream_ptr live_exchange::stream(response head, std::function<void()> close
     stream->over = true;
     return stream;
   }
+  store_idempotent(nullptr); // a stream cannot be replayed; its turn is found again by its client_turn_id
   net::post(executor, [self = shared_from_this(), head = std::move(head), stream]() mutable {
     if (auto s = self->of.lock())
       s->begin_stream(self, std::move(head), stream);
@@ -757,11 +904,14 @@ public:
       contexts_.push_back(std::make_unique<net::io_context>(1));
   }
   ~beast_server() override {
+    hub_->stopped = true;
     for (auto& c : contexts_)
       c->stop();
     for (auto& t : threads_)
       t.join();
     acceptor_.reset();
+    retry_.reset();
+    keep_for_ever(lanes_);
   }
 
   std::optional<failure> listen() {
@@ -823,12 +973,20 @@ public:
     });
     if (hub_->live)
       hub_->live->close_all();
+    std::vector<std::shared_ptr<session>> open;
+    {
+      std::lock_guard lock{hub_->sessions_mutex};
+      for (auto& [raw, weak] : hub_->sessions)
+        if (auto s = weak.lock())
+          open.push_back(std::move(s));
+    }
+    for (auto& s : open) {
+      const auto executor = s->executor();
+      net::post(executor, [s = std::move(s)] { s->wind_up(); });
+    }
+    open.clear();
     std::unique_lock lock{hub_->drained_mutex};
-    const auto until = steady::now() + hub_->deps.settings.drain;
-    // Idle keep-alive connections do not count: only requests under way are worth waiting for, and those are
-    // short; the grace is what they get.
-    hub_->drained.wait_until(lock, std::min(until, steady::now() + std::chrono::milliseconds{500}),
-                             [this] { return hub_->connections == 0; });
+    hub_->drained.wait_for(lock, hub_->deps.settings.drain, [this] { return hub_->connections == 0; });
   }
 
 private:
@@ -856,7 +1014,8 @@ private:
   }
 
   hub_ptr hub_;
-  std::vector<std::unique_ptr<net::io_context>> contexts_;
+  std::shared_ptr<lanes> lanes_ = std::make_shared<lanes>();
+  std::vector<std::unique_ptr<net::io_context>>& contexts_ = lanes_->contexts;
   std::unique_ptr<tcp::acceptor> acceptor_;
   std::unique_ptr<net::steady_timer> retry_;
   std::vector<std::thread> threads_;

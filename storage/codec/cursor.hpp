@@ -32,5 +32,7 @@ outcome<list_cursor> decode_cursor(std::string_view text, const list_sort& sort)
 
 /// The page size a query really gets: 1 to 100.
 std::size_t page_limit(const case_query& query) noexcept;
+/// A search looks for this many words of a query; what stands behind them is not looked for.
+inline constexpr std::size_t search_words_max = 32;
 
 } // namespace fm::stored

@@ -270,7 +270,10 @@ public:
       from = std::move(*c);
     }
     std::vector<std::string> words;
-    for_words(q.text, [&](const std::string& word) { words.push_back(word); });
+    for_words(q.text, [&](const std::string& word) {
+      if (words.size() < stored::search_words_max)
+        words.push_back(word);
+    });
     if (words.empty() && !trimmed(q.text).empty())
       return case_page{};
 
@@ -355,10 +358,13 @@ public:
 
   outcome<std::vector<case_id>> with_unfinished_turns(std::size_t limit) const override {
     std::shared_lock lock{mutex_};
-    std::vector<case_id> ids;
+    std::map<std::int64_t, case_id> in_order;
     for (auto& [id, c] : cases_)
-      if (ids.size() < limit && std::any_of(c.turns.begin(), c.turns.end(),
-                                            [](auto& t) { return is_unfinished(t.second.value.status); }))
+      if (std::any_of(c.turns.begin(), c.turns.end(), [](auto& t) { return is_unfinished(t.second.value.status); }))
+        in_order.emplace(c.place, id);
+    std::vector<case_id> ids;
+    for (auto& [place, id] : in_order)
+      if (ids.size() < limit)
         ids.push_back(id);
     return ids;
   }

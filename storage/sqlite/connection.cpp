@@ -1,6 +1,11 @@
 // Opening, preparing, and saying what went wrong in words a person can act on.
 #include "storage/sqlite/connection.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace fm::sqlite {
 namespace {
 [[noreturn]] void raise(sqlite3* db, int code) {
@@ -23,6 +28,8 @@ failure to_failure(const error& e) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED: return with("The database is locked by another program.");
   case SQLITE_NOMEM: return with("The server is out of memory.");
+  case SQLITE_MISMATCH: // thrown by migrate(): not ours, or not ours yet
+    return make_unavailable(e.message + ".", std::chrono::seconds{5});
   default: break;
   }
   return make_failure(errc::internal, "The database refused a statement: " + e.message + ".");
@@ -38,6 +45,14 @@ bool statement::step() {
 }
 
 connection::connection(const open_options& options) {
+  if (!options.read_only && options.path != ":memory:") {
+    // What is in there (messages, password hashes) is its owner's alone; SQLite's side files take the same mode.
+    const int fd = ::open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+      throw error{errno == EACCES || errno == EROFS || errno == EPERM ? SQLITE_READONLY : SQLITE_CANTOPEN,
+                  std::strerror(errno)};
+    ::close(fd);
+  }
   const int flags = (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
                     SQLITE_OPEN_NOMUTEX;
   if (const int code = sqlite3_open_v2(options.path.c_str(), &db_, flags, nullptr); code != SQLITE_OK) {
@@ -55,6 +70,8 @@ connection::connection(const open_options& options) {
     execute("PRAGMA temp_store = MEMORY");
     execute("PRAGMA wal_autocheckpoint = 4000");
     execute("PRAGMA journal_size_limit = 67108864");
+    if (options.page_count_max > 0)
+      execute("PRAGMA max_page_count = " + std::to_string(options.page_count_max));
   } catch (...) {
     sqlite3_close(db_);
     throw;
@@ -108,23 +125,40 @@ void transaction::commit() {
   finished_ = true;
 }
 
+namespace {
+constexpr int application_id = 0x464d4442; // "FMDB"
+
+std::int64_t number(connection& c, const char* sql) {
+  auto s = c.prepare(sql);
+  return s.step() ? s.integer(0) : 0;
+}
+} // namespace
+
 void migrate(connection& c, const std::vector<migration>& steps) {
-  c.execute("CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
-            "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
-  for (auto& step : steps) {
+  const auto owner = number(c, "PRAGMA application_id");
+  if (owner != application_id && (owner != 0 || number(c, "SELECT count(*) FROM sqlite_master") != 0))
+    throw error{SQLITE_MISMATCH, "this database file belongs to another program"};
+  if (owner == 0) {
     transaction t{c};
-    bool applied = false;
-    {
-      auto s = c.prepare("SELECT 1 FROM schema_migrations WHERE number = ?");
-      applied = s.bind(1, std::int64_t{step.number}).step();
-    }
-    if (!applied) {
-      c.execute(step.up);
-      c.prepare("INSERT INTO schema_migrations (number, name) VALUES (?, ?)")
-          .bind(1, std::int64_t{step.number})
-          .bind(2, step.name)
-          .run();
-    }
+    c.execute("PRAGMA application_id = " + std::to_string(application_id));
+    c.execute("CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
+              "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
+    t.commit();
+  }
+  const auto newest = steps.empty() ? 0 : steps.back().number;
+  const auto applied = number(c, "SELECT coalesce(max(number), 0) FROM schema_migrations");
+  if (applied > newest)
+    throw error{SQLITE_MISMATCH, "this database file was written by a newer version of FaultMaven (schema " +
+                                     std::to_string(applied) + ", this program knows " + std::to_string(newest) + ")"};
+  for (auto& step : steps) {
+    if (step.number <= applied)
+      continue;
+    transaction t{c};
+    c.execute(step.up);
+    c.prepare("INSERT INTO schema_migrations (number, name) VALUES (?, ?)")
+        .bind(1, std::int64_t{step.number})
+        .bind(2, step.name)
+        .run();
     t.commit();
   }
 }

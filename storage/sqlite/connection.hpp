@@ -45,6 +45,11 @@ public:
     sqlite3_bind_blob(stmt_, at, data, static_cast<int>(n), SQLITE_STATIC);
     return *this;
   }
+  /// The pointer goes to a function that asks for this type, a literal; it must live like a text.
+  statement& bind_pointer(int at, void* p, const char* type) {
+    sqlite3_bind_pointer(stmt_, at, p, type, nullptr);
+    return *this;
+  }
   statement& bind_null(int at) {
     sqlite3_bind_null(stmt_, at);
     return *this;
@@ -85,6 +90,7 @@ struct open_options {
   bool synchronous_full = true; ///< durable at every commit; off: durable at checkpoints, never corrupt
   int busy_timeout_ms = 5'000;
   int cache_kib = 16'384;
+  std::int64_t page_count_max = 0; ///< a bound of the file's size in pages of 4 KiB; 0 = the disk's
 };
 
 /// One connection with its prepared statements. Used by one thread at a time.
@@ -97,6 +103,8 @@ public:
 
   /// Prepared once for each text; the text must outlive the connection (a literal).
   statement prepare(const char* sql);
+  /// For texts made at run time from a small set of shapes; kept, at most 64 of them.
+  statement prepare_dynamic(const std::string& sql);
   /// For texts made at run time; not kept.
   void execute(const std::string& sql);
   int changes() const { return sqlite3_changes(db_); }
@@ -107,10 +115,6 @@ private:
   sqlite3* db_ = nullptr;
   std::map<const char*, sqlite3_stmt*> statements_;
   std::map<std::string, sqlite3_stmt*> dynamic_;
-
-public:
-  /// For texts made at run time from a small set of shapes; kept, at most 64 of them.
-  statement prepare_dynamic(const std::string& sql);
 };
 
 /// BEGIN IMMEDIATE … COMMIT; rolls back unless commit() was called.
@@ -130,7 +134,8 @@ struct migration {
   const char* name;
   const char* up;
 };
-/// Applies what is missing, in order, each in a transaction of its own; throws sqlite::error.
+/// Applies what is missing, in order, each in a transaction of its own. Refuses a database of another program and
+/// one that a newer version of this one has written. Throws sqlite::error.
 void migrate(connection& c, const std::vector<migration>& steps);
 
 } // namespace fm::sqlite

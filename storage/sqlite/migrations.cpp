@@ -1,9 +1,4 @@
-// Normalize what is queried, embed what is not (data storage document, 3.2).
-//
-// Integer keys carry their parts, so that one b-tree serves both lookup and order:
-//   case_events.id   = case number << 32 | seq
-//   case_messages.id = case number << 24 | place in the conversation
-//   case_turns.id    = case number << 24 | turn number
+// Normalize what is queried, embed what is not (data storage document, 3.2). How the integer keys are made: rows.hpp.
 #include "storage/sqlite/migrations.hpp"
 
 namespace fm::sqlite {
@@ -16,7 +11,8 @@ CREATE TABLE case_heads (
   case_id TEXT NOT NULL UNIQUE,
   seq INTEGER NOT NULL,
   hash BLOB NOT NULL,
-  next_message INTEGER NOT NULL DEFAULT 1
+  next_message INTEGER NOT NULL DEFAULT 1,
+  compacted INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE case_events (
   id INTEGER PRIMARY KEY,
@@ -38,15 +34,18 @@ CREATE TABLE cases (
   category TEXT NOT NULL,
   title TEXT NOT NULL,
   description TEXT NOT NULL,
-  hidden INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  archived INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   last_activity_at INTEGER NOT NULL,
   record TEXT NOT NULL
 );
-CREATE INDEX idx_cases_owner ON cases (user_id, hidden, last_activity_at, num);
-CREATE INDEX idx_cases_owner_open ON cases (user_id, status, hidden);
-CREATE INDEX idx_cases_activity ON cases (hidden, last_activity_at, num);
+-- The order of lists, and behind it what lists filter by: pages and counts are answered from the index.
+CREATE INDEX idx_cases_owner ON cases (user_id, deleted, last_activity_at, num, archived, status, priority);
+CREATE INDEX idx_cases_owner_created ON cases (user_id, deleted, created_at, num);
+CREATE INDEX idx_cases_owner_open ON cases (user_id, status, deleted);
+CREATE INDEX idx_cases_activity ON cases (deleted, last_activity_at, num, archived, status, priority);
 CREATE TABLE case_participants (
   user_id TEXT NOT NULL, num INTEGER NOT NULL, role TEXT NOT NULL, joined_at INTEGER NOT NULL,
   PRIMARY KEY (user_id, num)
@@ -69,7 +68,7 @@ CREATE TABLE case_messages (
 CREATE TABLE case_turns (
   id INTEGER PRIMARY KEY,
   num INTEGER NOT NULL,
-  turn_id TEXT NOT NULL UNIQUE,
+  turn_id TEXT NOT NULL,
   client_turn_id TEXT NOT NULL,
   status TEXT NOT NULL,
   attempt INTEGER NOT NULL DEFAULT 0,
@@ -85,6 +84,7 @@ CREATE TABLE case_turns (
   started_at INTEGER,
   finished_at INTEGER
 );
+CREATE UNIQUE INDEX idx_turns_id ON case_turns (num, turn_id);
 CREATE UNIQUE INDEX idx_turns_client ON case_turns (num, client_turn_id);
 CREATE INDEX idx_turns_unfinished ON case_turns (num) WHERE status IN ('queued','running','interrupted');
 CREATE TABLE case_status_transitions (
@@ -92,9 +92,9 @@ CREATE TABLE case_status_transitions (
   triggered_at INTEGER NOT NULL, triggered_by TEXT NOT NULL, reason TEXT NOT NULL,
   PRIMARY KEY (num, seq)
 ) WITHOUT ROWID;
-CREATE VIRTUAL TABLE message_search USING fts5(content, content='case_messages', content_rowid='id', detail='none',
+CREATE VIRTUAL TABLE message_search USING fts5(content, content='case_messages', content_rowid='id', detail='none', columnsize=0,
   tokenize='unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE case_search USING fts5(title, description, content='cases', content_rowid='num', detail='none',
+CREATE VIRTUAL TABLE case_search USING fts5(title, description, content='cases', content_rowid='num', detail='none', columnsize=0,
   tokenize='unicode61 remove_diacritics 2');
 CREATE TABLE users (
   user_id TEXT PRIMARY KEY,

@@ -33,8 +33,10 @@ private:
 class reader_pool {
 public:
   /// count 0: every read uses `shared` under `shared_mutex` (a database in memory has one connection).
-  reader_pool(open_options options, std::size_t count, connection& shared, std::mutex& shared_mutex)
-      : options_(std::move(options)), count_(count), shared_(shared), shared_mutex_(shared_mutex) {}
+  /// Each new connection is shown to `prepare` before its first use.
+  reader_pool(open_options options, std::size_t count, connection& shared, std::mutex& shared_mutex,
+              void (*prepare)(connection&))
+      : options_(std::move(options)), count_(count), shared_(shared), shared_mutex_(shared_mutex), prepare_(prepare) {}
 
   /// Runs f(connection&) → outcome<T>; SQLite's complaints become failures.
   template <class F>
@@ -67,6 +69,8 @@ private:
         auto options = p.options_;
         options.read_only = true;
         taken = std::make_unique<connection>(options);
+        if (p.prepare_)
+          p.prepare_(*taken);
       } catch (...) {
         lock.lock();
         --p.made_;
@@ -90,6 +94,7 @@ private:
   std::size_t count_;
   connection& shared_;
   std::mutex& shared_mutex_;
+  void (*prepare_)(connection&);
   std::mutex mutex_;
   std::condition_variable free_;
   std::vector<std::unique_ptr<connection>> idle_;

@@ -1,15 +1,14 @@
 // A key, a value, a time to die.
 #include "storage/sqlite/session_store.hpp"
 
+#include "storage/codec/keys.hpp"
 #include "storage/sqlite/migrations.hpp"
 
+#include <algorithm>
 #include <mutex>
 
 namespace fm::sqlite {
 namespace {
-constexpr std::size_t key_bytes_max = 512;
-constexpr std::size_t value_bytes_max = 1U << 20;
-
 class sqlite_session_store final : public session_store {
 public:
   sqlite_session_store(const open_options& options, clock_ptr clock) : c_(options), clock_(std::move(clock)) {
@@ -18,7 +17,7 @@ public:
 
   outcome<done_t> set(std::string_view key, std::string_view value, ttl life) override {
     return guarded([&]() -> outcome<done_t> {
-      if (auto f = too_large(key, value))
+      if (auto f = stored::refusal_of(key, value))
         return *f;
       auto s = c_.prepare("INSERT INTO kv (key, value, expires_at) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
                           "value = excluded.value, expires_at = excluded.expires_at");
@@ -31,7 +30,7 @@ public:
 
   outcome<bool> set_if_absent(std::string_view key, std::string_view value, ttl life) override {
     return guarded([&]() -> outcome<bool> {
-      if (auto f = too_large(key, value))
+      if (auto f = stored::refusal_of(key, value))
         return *f;
       auto s = c_.prepare("INSERT INTO kv (key, value, expires_at) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET "
                           "value = excluded.value, expires_at = excluded.expires_at WHERE kv.expires_at <= ?4");
@@ -92,7 +91,7 @@ public:
       std::vector<std::string> found;
       auto s = c_.prepare("SELECT key FROM kv WHERE key >= ?1 AND key < ?2 AND key GLOB ?3 AND "
                           "(expires_at IS NULL OR expires_at > ?4) ORDER BY key LIMIT ?5");
-      s.bind(1, prefix).bind(2, upper).bind(3, glob).bind(4, now()).bind(5, static_cast<std::int64_t>(limit));
+      s.bind(1, prefix).bind(2, upper).bind(3, glob).bind(4, now()).bind(5, static_cast<std::int64_t>(std::min<std::size_t>(limit, 1U << 30)));
       while (s.step())
         found.push_back(s.string(0));
       return found;
@@ -109,12 +108,8 @@ public:
 private:
   std::int64_t now() const { return clock_->now().time_since_epoch().count(); }
   void bind_expiry(statement& s, int at, ttl life) const {
-    life ? s.bind(at, now() + life->count()) : s.bind_null(at);
-  }
-  static std::optional<failure> too_large(std::string_view key, std::string_view value) {
-    if (key.size() <= key_bytes_max && value.size() <= value_bytes_max)
-      return std::nullopt;
-    return make_failure(errc::too_large, "A session value may have a key of 512 bytes and 1 MiB at most.");
+    const auto end = stored::end_of_life(clock_->now(), life);
+    end ? s.bind(at, *end) : s.bind_null(at);
   }
   template <class F>
   auto guarded(F f) const -> decltype(f()) {

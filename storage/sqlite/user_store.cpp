@@ -5,6 +5,7 @@
 #include "storage/codec/codec.hpp"
 #include "storage/sqlite/migrations.hpp"
 
+#include <algorithm>
 #include <mutex>
 
 namespace fm::sqlite {
@@ -76,7 +77,7 @@ public:
         page.total = static_cast<std::uint64_t>(s.integer(0));
       }
       auto s = c_.prepare("SELECT record FROM users ORDER BY created_at, user_id LIMIT ? OFFSET ?");
-      s.bind(1, static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000))).bind(2, static_cast<std::int64_t>(offset));
+      s.bind(1, static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000))).bind(2, static_cast<std::int64_t>(std::min<std::size_t>(offset, 1U << 30)));
       while (s.step()) {
         auto u = stored::decode_user(s.text(0));
         if (!u)
@@ -101,6 +102,9 @@ private:
     };
     if (auto f = check("SELECT user_id FROM users WHERE username_key = ?", ascii_lower(r.person.username), "username"))
       return f;
+    if (!known)
+      if (auto f = check("SELECT user_id FROM users WHERE user_id = ?", r.person.id.value, "id"))
+        return f;
     return check("SELECT user_id FROM users WHERE email_key = ?", ascii_lower(r.person.email), "email");
   }
 

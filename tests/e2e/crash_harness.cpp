@@ -111,6 +111,7 @@ public:
         if (round.finishing) {
           if (settled())
             break;
+          open_cases();
           resend_waiting();
         } else {
           act();
@@ -219,7 +220,9 @@ private:
       command(object, [this, id](const json& answer, bool ok) {
         if (ok)
           opened_[id] = heads_[id] = answer["seq"].whole();
-        else if (!answer.is_null() && answer["code"].text() != "unavailable")
+        else
+          opened_.erase(id); // asked again soon
+        if (!ok && !answer.is_null() && answer["code"].text() != "unavailable")
           problem("case.open was refused: " + answer["message"].text());
       });
     }

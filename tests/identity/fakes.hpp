@@ -6,7 +6,7 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
+#include <utility>
 #include <vector>
 
 namespace fm::identity_testing {
@@ -86,6 +86,7 @@ struct memory_sessions final : session_store {
   std::size_t writes = 0;
   std::size_t writes_until_failure = ~std::size_t{0}; ///< the write after that many, and all later ones, fail
   bool down = false;
+  mutable std::function<void()> after_get; ///< runs once, between a read and its reader's next step
 
   static failure lost() { return make_unavailable("The session store is down."); }
   bool write_fails() { return down || writes++ >= writes_until_failure; }
@@ -122,9 +123,12 @@ struct memory_sessions final : session_store {
     ++reads;
     if (down)
       return lost();
+    std::optional<std::string> found;
     if (auto* v = live(key))
-      return std::optional{v->text};
-    return std::optional<std::string>{};
+      found = v->text;
+    if (auto hook = std::exchange(after_get, {}))
+      hook();
+    return found;
   }
   outcome<bool> remove(std::string_view key) override {
     if (write_fails())

@@ -1,0 +1,179 @@
+// Quotes are copied from the input byte for byte, or not at all.
+#include "actors/agent/builtin_analyst.hpp"
+
+#include "actors/evidence/log_triage.hpp"
+#include "actors/evidence/render.hpp"
+#include "protocol/base/text.hpp"
+
+#include <algorithm>
+
+namespace fm {
+namespace {
+using evidence::analysis;
+using evidence::line_ref;
+using evidence::severity;
+
+constexpr std::size_t quote_bytes_max = 400;
+
+/// The line, or its longest beginning that may be quoted; empty when it cannot be quoted as it is.
+std::string_view quotable(std::string_view line) {
+  line = line.substr(0, utf8_floor(line, std::min(line.size(), quote_bytes_max)));
+  for (std::size_t i = 0; i < line.size(); ++i)
+    if (static_cast<unsigned char>(line[i]) < 0x20 && line[i] != '\t') {
+      line = line.substr(0, i);
+      break;
+    }
+  if (!is_valid_utf8(line) || line.find("```") != std::string_view::npos)
+    return {};
+  return line;
+}
+
+void quote(std::string& out, const analysis& a, const line_ref& l) {
+  const auto text = quotable(a.text(l));
+  if (text.empty())
+    out += "line " + std::to_string(l.number) + " (it holds bytes that cannot be shown here)\n\n";
+  else
+    out += "```\n" + std::string{text} + "\n```\n\n";
+}
+
+std::string plural(std::uint64_t n, const char* one, const char* many) {
+  return std::to_string(n) + " " + (n == 1 ? one : many);
+}
+
+struct advice {
+  std::string_view word, topic, ask;
+};
+constexpr advice all_advice[] = {
+    {"timeout", "time-outs", "the latency and error rate of the called service over the same minutes, and both sides' time-out settings"},
+    {"timed out", "time-outs", "the latency and error rate of the called service over the same minutes, and both sides' time-out settings"},
+    {"connection refused", "refused connections", "whether the target process was listening at that moment (its own log, restarts, `ss -ltnp`)"},
+    {"out of memory", "memory", "memory of the process and the machine before the first such line (`dmesg`, container limits, a heap summary)"},
+    {"oom", "memory", "memory of the process and the machine before the first such line (`dmesg`, container limits, a heap summary)"},
+    {"no space left", "disk", "`df -h` and `df -i` of the file system, and what grew last"},
+    {"disk", "disk", "`df -h`, `df -i`, `iostat -x 1 5` and the kernel log of that time"},
+    {"certificate", "TLS", "the certificate chain and its dates (`openssl s_client -connect host:port`), and the clocks of both machines"},
+    {"tls", "TLS", "the certificate chain and its dates (`openssl s_client -connect host:port`), and the clocks of both machines"},
+    {"deadlock", "the database", "the database's own log and its lock table at that time"},
+    {"database", "the database", "the database's log, the number of connections, and the slowest statements of that time"},
+    {"postgres", "the database", "the database's log, `pg_stat_activity`, and the slowest statements of that time"},
+    {"sql", "the database", "the database's log, the number of connections, and the slowest statements of that time"},
+    {"crashloop", "Kubernetes", "`kubectl describe pod`, the previous container's log and recent events"},
+    {"kube", "Kubernetes", "`kubectl describe` of the object, recent events, and what was rolled out last"},
+    {"pod", "Kubernetes", "`kubectl describe pod`, the previous container's log and recent events"},
+    {"dns", "name resolution", "`dig` of the name from the failing machine, and its resolver settings"},
+    {"permission denied", "permissions", "the user the process runs as, and owner and mode of the named object"},
+    {"queue", "a queue", "depth and age of the oldest message over time, and the consumers' logs"},
+    {"kafka", "a queue", "consumer lag over time and the brokers' logs"},
+    {"deploy", "a change", "what was deployed or configured last, when exactly, and the difference"},
+    {"latency", "slowness", "latency percentiles over time, and when it was last normal"},
+    {"slow", "slowness", "latency percentiles over time, and when it was last normal"},
+};
+
+std::vector<const advice*> advice_for(std::string_view text) {
+  const auto lower = ascii_lower(text);
+  std::vector<const advice*> found;
+  for (auto& a : all_advice)
+    if (lower.find(a.word) != std::string::npos && std::none_of(found.begin(), found.end(), [&](auto* f) { return f->topic == a.topic; })) {
+      found.push_back(&a);
+      if (found.size() == 3)
+        break;
+    }
+  return found;
+}
+
+std::string span_of(const analysis& a) {
+  if (!a.from_ms)
+    return "no times could be read";
+  auto from = evidence::render_time(*a.from_ms), to = evidence::render_time(*a.to_ms);
+  if (!a.year_known) {
+    from = from.substr(5);
+    to = to.substr(5);
+  }
+  return from + " to " + to + (a.year_known ? "" : " (year not given)") + (a.zone_known ? " UTC" : " (time zone not given)");
+}
+
+void describe(std::vector<std::string>& chunks, const analysis& a, std::string_view where) {
+  std::string out = "## What stands out\n\n";
+  out += std::string{where} + " has " + plural(a.lines, "line", "lines") + " in " + plural(a.templates.size(), "pattern", "patterns") + "; " + span_of(a) + ". ";
+  const auto count = [&](severity s) { return a.by_severity[static_cast<std::size_t>(s)]; };
+  if (count(severity::fatal) + count(severity::error) + count(severity::warning) == 0)
+    out += "I recognised no errors and no warnings in it.\n\n";
+  else
+    out += "By level: " + std::to_string(count(severity::fatal)) + " fatal, " + std::to_string(count(severity::error)) + " error, " + std::to_string(count(severity::warning)) + " warning.\n\n";
+  chunks.push_back(std::move(out));
+  std::size_t n = 0;
+  for (auto& f : a.findings) {
+    if (++n > 8)
+      break;
+    std::string item = "**" + std::to_string(n) + ". " + f.title + "** (line " + std::to_string(f.line.number) + ")\n\n";
+    quote(item, a, f.line);
+    chunks.push_back(std::move(item));
+  }
+  std::vector<const evidence::log_template*> frequent;
+  for (auto& t : a.templates)
+    frequent.push_back(&t);
+  std::stable_sort(frequent.begin(), frequent.end(), [](auto* x, auto* y) { return x->count > y->count; });
+  if (frequent.size() > 1) {
+    std::string table = "## Most frequent\n\n| lines | share | level | first seen |\n|---:|---:|---|---:|\n";
+    for (std::size_t i = 0; i < std::min<std::size_t>(5, frequent.size()); ++i)
+      table += "| " + std::to_string(frequent[i]->count) + " | " + std::to_string(frequent[i]->count * 100 / std::max<std::uint64_t>(1, a.lines)) + " % | " + std::string{evidence::name_of(frequent[i]->level)} + " | line " + std::to_string(frequent[i]->first.number) + " |\n";
+    chunks.push_back(table + "\n");
+  }
+}
+
+} // namespace
+
+analyst_answer answer_builtin(const analyst_input& input) {
+  analyst_answer result;
+  auto& chunks = result.chunks;
+  chunks.push_back("*No language model is configured on this server: this is the built-in analysis. It reads what you paste, "
+                   "counts, groups and quotes; it does not guess.*\n\n");
+  std::string_view log;
+  std::string where;
+  if (evidence::looks_like_log(input.question)) {
+    log = input.question;
+    where = "The text you pasted";
+  } else {
+    for (auto it = input.earlier.rbegin(); it != input.earlier.rend() && log.empty(); ++it)
+      if (evidence::looks_like_log(*it)) {
+        log = *it;
+        where = "The log pasted earlier in this case";
+      }
+  }
+  std::string needs = "## What I would need next\n\n";
+  if (!log.empty()) {
+    const auto a = evidence::analyze(log);
+    describe(chunks, a, where);
+    result.response_type = "ANSWER";
+    result.confidence = a.findings.empty() ? 0.3 : 0.6;
+    std::string seen = input.question.size() < 2'000 ? input.question : std::string{};
+    for (auto& f : a.findings)
+      seen += " " + std::string{a.text(f.line)};
+    std::size_t n = 0;
+    for (auto* hint : advice_for(seen))
+      needs += std::to_string(++n) + ". About " + std::string{hint->topic} + ": " + std::string{hint->ask} + ".\n";
+    if (a.from_ms)
+      needs += std::to_string(++n) + ". What changed shortly before " + evidence::render_time(*a.from_ms).substr(a.year_known ? 0 : 5) + " (deploys, configuration, traffic).\n";
+    needs += std::to_string(++n) + ". The same kind of log from a time when all was well, to see which patterns are new.\n";
+  } else {
+    chunks.push_back("I see no log, trace or metrics in this case yet, so there is nothing I could check. "
+                     "Paste the lines around the first failure (a few hundred are better than ten).\n\n");
+    result.response_type = "NEEDS_MORE_DATA";
+    result.confidence = 0.1;
+    std::string all = input.question + " " + input.case_title;
+    std::size_t n = 0;
+    for (auto* hint : advice_for(all))
+      needs += std::to_string(++n) + ". About " + std::string{hint->topic} + ": " + std::string{hint->ask} + ".\n";
+    needs += std::to_string(++n) + ". When it began and whether it is still going on.\n";
+    needs += std::to_string(++n) + ". Who or what is affected, and what still works.\n";
+    needs += std::to_string(++n) + ". What changed in the hours before.\n";
+    needs += std::to_string(++n) + ". The log of the failing component around the first occurrence.\n";
+  }
+  chunks.push_back(std::move(needs));
+  for (auto& c : chunks)
+    if (!is_valid_utf8(c))
+      c = to_valid_utf8(c);
+  return result;
+}
+
+} // namespace fm

@@ -1,0 +1,279 @@
+// The composition root: the only place that knows every part. Starts from the ground up, stops from the edge down.
+#include "config/app/lib/commands.hpp"
+#include "config/app/lib/console_assets.hpp"
+
+#include "actors/cases/case_registry.hpp"
+#include "actors/identity/identity.hpp"
+#include "actors/llm/openai_provider.hpp"
+#include "actors/stores/case_store_actor.hpp"
+#include "http/client/curl_client.hpp"
+#include "http/live/live.hpp"
+#include "http/rest/rest.hpp"
+#include "http/server/server.hpp"
+#include "protocol/base/logging.hpp"
+#include "storage/factory/factory.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <pthread.h>
+#include <thread>
+
+namespace fm::app {
+namespace {
+
+/// stack.md 1.4: the sharing scheduler sleeps when idle, a bounded throughput keeps one noisy actor from the rest.
+struct actor_config : caf::actor_system_config {
+  explicit actor_config(std::size_t threads) {
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", threads);
+    set("scheduler.max-throughput", std::size_t{50});
+  }
+};
+
+std::shared_ptr<chat_provider> make_provider(const settings& s) {
+  if (!s.has_provider())
+    return nullptr;
+  openai_settings o;
+  o.base_url = s.llm.base_url;
+  o.api_key = s.llm.api_key;
+  o.model = s.llm.model;
+  o.local = s.llm.place == provider_place::local || (s.llm.place == provider_place::automatic && is_local_url(s.llm.base_url));
+  o.first_token = s.llm.first_token_seconds;
+  o.idle = s.llm.idle_seconds;
+  o.total = s.llm.total_seconds;
+  o.attempts_max = s.llm.retries + 1;
+  curl_settings c;
+  c.calls_max = s.llm.calls_max;
+  c.user_agent = "faultmaven/" + version();
+  return make_openai_provider(std::move(o), make_curl_client(std::move(c)), system_random());
+}
+
+http::http_settings edge_settings(const settings& s, bool next_free_port) {
+  http::http_settings h;
+  h.host = s.http.host;
+  h.port = s.http.port;
+  h.next_free_port = next_free_port;
+  h.io_threads = s.http.io_threads;
+  h.connections_max = s.http.connections_max;
+  h.header_bytes_max = s.http.header_bytes_max;
+  h.body_bytes_max = s.http.body_bytes_max;
+  h.header_timeout = s.http.header_timeout_seconds;
+  h.keep_alive = s.http.keep_alive_seconds;
+  h.request_deadline = s.http.request_deadline_seconds;
+  h.query_deadline = s.http.query_deadline_seconds;
+  h.drain = s.http.drain_seconds;
+  h.gzip_bytes_min = s.http.gzip_bytes_min;
+  h.allowed_origins = s.http.allowed_origins;
+  h.requests_per_second = s.http.requests_per_second;
+  h.requests_burst = s.http.requests_burst;
+  h.sign_ins_per_minute = s.http.sign_ins_per_minute;
+  return h;
+}
+
+http::live_settings live_of(const settings& s) {
+  http::live_settings l;
+  l.client_message_bytes_max = s.live.client_message_bytes_max;
+  l.cases_open_max = s.live.cases_open_max;
+  l.commands_per_second = s.live.commands_per_second;
+  l.commands_burst = s.live.commands_burst;
+  l.outbox_bytes_max = s.live.outbox_bytes_max;
+  l.replay_events_max = s.live.replay_events_max;
+  l.heartbeat = s.live.heartbeat_seconds;
+  l.pong_timeout = s.live.pong_timeout_seconds;
+  l.hello_timeout = s.live.hello_timeout_seconds;
+  l.allowed_origins = s.http.allowed_origins;
+  return l;
+}
+
+case_settings cases_of(const settings& s) {
+  case_settings c;
+  c.rules.queue_max = s.cases.queue_max;
+  c.rules.open_cases_per_user = s.cases.open_per_user;
+  c.idle = s.cases.idle_minutes;
+  c.delta_window = s.cases.delta_window_ms;
+  c.delta_bytes = s.cases.delta_bytes;
+  c.compact_after = s.cases.compact_after_seconds;
+  c.commands_waiting_max = s.cases.commands_waiting_max;
+  c.subscribers_max = s.cases.subscribers_max;
+  return c;
+}
+
+identity_settings identity_of(const settings& s) {
+  identity_settings i;
+  i.dev_login = s.dev_login_enabled();
+  i.registration = s.auth.registration;
+  i.token_life = s.auth.token_hours;
+  i.refresh_life = s.auth.refresh_days;
+  i.session_timeout = s.auth.session_minutes;
+  i.sessions_per_user = s.auth.sessions_per_user;
+  i.ticket_life = s.auth.ticket_seconds;
+  i.tickets_max = s.auth.tickets_max;
+  i.token_cache_max = s.auth.token_cache_max;
+  i.login_failures_max = s.auth.login_failures_max;
+  i.login_window = s.auth.login_window_minutes;
+  i.cost = s.auth.password_cost == password_cost_setting::minimum    ? password_cost::minimum
+           : s.auth.password_cost == password_cost_setting::moderate ? password_cost::moderate
+                                                                     : password_cost::interactive;
+  return i;
+}
+
+int fail(const failure& f, int code) {
+  std::cerr << "faultmaven: " << f.detail << "\n";
+  return code;
+}
+
+/// Blocks until SIGTERM or SIGINT. Must have been blocked before any thread was started.
+void wait_for_signal(const sigset_t& set) {
+  int which = 0;
+  ::sigwait(&set, &which);
+  log::info("app", std::string{"received "} + (which == SIGINT ? "SIGINT" : "SIGTERM") + ", draining");
+}
+} // namespace
+
+int serve(const common_options& o, bool next_free_port) {
+  auto loaded_settings = load(o);
+  if (!loaded_settings)
+    return fail(loaded_settings.error(), exit_usage);
+  const auto& s = *loaded_settings;
+  if (log::level l; log::parse_level(s.log.level, l))
+    log::set_level(l);
+  for (auto& warning : s.warnings)
+    log::warn("settings", warning);
+
+  sigset_t stop;
+  ::sigemptyset(&stop);
+  ::sigaddset(&stop, SIGTERM);
+  ::sigaddset(&stop, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  storage_settings from;
+  from.cases = s.storage.cases;
+  from.sessions = s.storage.sessions;
+  from.data_directory = s.storage.data;
+  from.synchronous_full = s.storage.synchronous == "full";
+  auto storage = open_storage(from);
+  if (!storage)
+    return fail(storage.error(), exit_no_start);
+
+  const auto stats = std::make_shared<metrics>();
+  const auto clock = system_clock_source();
+  const auto random = system_random();
+  const auto writer_thread = make_offload(1, 64);
+  const auto readers = make_offload(s.storage.reader_threads, s.storage.reader_queue_max);
+  const auto work = make_offload(s.actors.work_threads, s.actors.work_queue_max);
+  const auto accounts = make_offload(1, 4'096);
+
+  const auto threads = s.actors.threads != 0 ? s.actors.threads : std::max(2U, std::thread::hardware_concurrency());
+  actor_config config{threads};
+  caf::actor_system system{config};
+
+  store_settings batch;
+  batch.batch_max = s.storage.batch_max;
+  batch.batch_bytes_max = s.storage.batch_bytes_max;
+  batch.queue_max = s.storage.queue_max;
+  auto writer = spawn_case_store(system, batch, {storage->cases, writer_thread, stats});
+  auto identity = spawn_identity(system, identity_of(s), {storage->users, storage->sessions, accounts, clock, random});
+
+  case_deps deps;
+  deps.writer = writer;
+  deps.store = storage->cases;
+  deps.readers = readers;
+  deps.run.store = storage->cases;
+  deps.run.readers = readers;
+  deps.run.work = work;
+  deps.run.provider = make_provider(s);
+  deps.run.settings.context_characters_max = s.cases.context_characters;
+  deps.run.settings.history_messages_max = s.cases.history_messages;
+  deps.run.settings.answer_bytes_max = s.llm.answer_bytes_max;
+  deps.clock = clock;
+  deps.random = random;
+  deps.metrics = stats;
+  const auto agent = deps.run.provider ? deps.run.provider->name() : std::string{"builtin"};
+  auto registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(cases_of(s)), std::move(deps));
+
+  http::live_deps live{registry, identity, stats, clock, random, live_of(s), version()};
+  auto rest = std::make_shared<http::rest_deps>();
+  rest->registry = registry;
+  rest->identity = identity;
+  rest->metrics = stats;
+  rest->clock = clock;
+  rest->random = random;
+  rest->version = version();
+  rest->agent = agent;
+  rest->dev_login = s.dev_login_enabled();
+  rest->registration = s.auth.registration;
+  rest->case_agent = s.features.case_agent;
+  rest->query_deadline = s.http.query_deadline_seconds;
+  rest->stream_turn = [live](const http::exchange_ptr& x, const case_id& id, const turn_receipt& t) {
+    http::stream_turn(x, live, id, t);
+  };
+  auto routes = std::make_shared<http::router>();
+  http::add_auth_routes(*routes, rest);
+  http::add_session_routes(*routes, rest);
+  http::add_case_routes(*routes, rest);
+  http::add_conversation_routes(*routes, rest);
+  http::add_health_routes(*routes, rest);
+  http::add_live_routes(*routes, live);
+  http::add_not_yet_routes(*routes, rest);
+  auto document = std::make_shared<std::string>();
+  routes->add({"GET", "/api/v1/openapi.json", http::access::open, "health", "This document", {200}, [document](http::exchange_ptr x) {
+                 http::response r;
+                 r.body = *document;
+                 x->respond(std::move(r));
+               }});
+  *document = http::openapi_document(*routes, version());
+
+  http::server_deps edge;
+  edge.settings = edge_settings(s, next_free_port);
+  edge.identity = identity;
+  edge.metrics = stats;
+  edge.random = random;
+  edge.routes = routes;
+  for (auto& file : console_assets())
+    edge.site.push_back({std::string{file.path}, file.bytes});
+  edge.make_live = [live](const std::vector<boost::asio::io_context*>& contexts) { return http::make_live_endpoint(live, contexts); };
+
+  int code = exit_done;
+  {
+    auto server = http::start_server(std::move(edge));
+    if (!server) {
+      code = fail(server.error(), exit_no_start);
+    } else {
+      const auto shown = s.http.host == "0.0.0.0" || s.http.host == "::" ? std::string{"127.0.0.1"} : s.http.host;
+      std::cout << "listening on http://" << (shown.find(':') == std::string::npos ? shown : "[" + shown + "]") << ":" << (*server)->port() << std::endl;
+      if (next_free_port && s.http.port != 0 && (*server)->port() != s.http.port)
+        std::cout << "(port " << s.http.port << " is taken)" << std::endl;
+      log::info("app", "started version=" + version() + " agent=" + agent + " data=" + s.storage.data);
+      wait_for_signal(stop);
+      (*server)->drain();
+    }
+  }
+  // From the edge down: no new requests now; turns that still run are marked and go on at the next start.
+  caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(identity, caf::exit_reason::user_shutdown);
+  registry = case_registry_actor{};
+  identity = identity_actor{};
+  live = http::live_deps{};
+  rest.reset();
+  routes.reset();
+  work->stop();
+  accounts->stop();
+  readers->stop();
+  writer_thread->stop();
+  caf::anon_send_exit(writer, caf::exit_reason::user_shutdown);
+  writer = case_store_actor{};
+  if (code == exit_done)
+    log::info("app", "stopped");
+  std::cout.flush();
+  // Handles inside closures of the edge may outlive their actors by a moment; the store is flushed, so leave.
+  storage = make_failure(errc::gone, "");
+  std::_Exit(code);
+}
+
+} // namespace fm::app

@@ -1,0 +1,113 @@
+// faultmaven: the command line. Every word here is part of the product.
+#include "config/app/lib/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <iostream>
+
+int main(int argc, char** argv) {
+  using namespace fm::app;
+  CLI::App cli{"FaultMaven: troubleshooting cases on which people and an AI work together, live, and that never forget."};
+  cli.require_subcommand(1);
+  cli.footer("Exit codes: 0 done; 1 not in order (a broken log, a wrong setting); 2 wrong command line;\n"
+             "            3 could not start; 70 stopped by a fault inside.\n"
+             "Settings:   faultmaven config print shows every one with its value and where it came from.");
+  cli.set_help_all_flag("--help-all", "Help of all subcommands");
+
+  common_options common;
+  std::string config, data, host, port;
+  std::vector<std::string> sets;
+  bool next_free = false;
+  const auto add_common = [&](CLI::App* c) {
+    c->add_option("--config", config, "Settings file (see config/faultmaven.conf)")->check(CLI::ExistingFile);
+    c->add_option("--data", data, "Data directory (default: faultmaven-data)");
+    c->add_option("--set", sets, "One setting, as section.name=value; may be repeated");
+  };
+
+  auto* serve_command = cli.add_subcommand("serve", "Run the server");
+  add_common(serve_command);
+  serve_command->add_option("--host", host, "Address to listen on (default: 127.0.0.1)");
+  serve_command->add_option("--port", port, "Port; 0 = any free one (default: 8080)");
+  serve_command->add_flag("--next-free-port", next_free, "When the port is taken, use the next free one");
+
+  analyze_options what;
+  auto* analyze_command = cli.add_subcommand("analyze", "Analyse log files offline: what to look at first");
+  analyze_command->add_option("FILE", what.files, "Files; - is standard input")->required();
+  analyze_command->add_flag("--json", what.json, "The whole result as JSON");
+  analyze_command->add_flag("--assignments", what.assignments, "For every line: line_number<TAB>template_id");
+
+  std::string only;
+  auto* verify_command = cli.add_subcommand("verify", "Walk every case's log: sequence, hash chain, answers");
+  add_common(verify_command);
+  verify_command->add_option("--case", only, "Only this case");
+
+  auto* config_command = cli.add_subcommand("config", "Look at the settings");
+  config_command->require_subcommand(1);
+  auto* print_command = config_command->add_subcommand("print", "Every setting with its value and origin; secrets hidden");
+  add_common(print_command);
+  auto* check_command = config_command->add_subcommand("check", "Are the settings in order? Exit code 1 if not");
+  add_common(check_command);
+
+  user_options person;
+  auto* user_command = cli.add_subcommand("user", "Manage accounts (stop the server first)");
+  user_command->require_subcommand(1);
+  auto* add_command = user_command->add_subcommand("add", "Make an account; asks for the password");
+  add_common(add_command);
+  add_command->add_option("USERNAME", person.username, "3-50 of A-Z a-z 0-9 . _ -")->required();
+  add_command->add_option("--email", person.email, "E-mail address")->required();
+  add_command->add_option("--name", person.display_name, "Display name");
+  add_command->add_option("--role", person.role, "user, analyst or admin")->check(CLI::IsMember({"user", "analyst", "admin"}));
+  auto* list_command = user_command->add_subcommand("list", "All accounts");
+  add_common(list_command);
+  auto* password_command = user_command->add_subcommand("password", "Set a new password; asks for it");
+  add_common(password_command);
+  password_command->add_option("USERNAME", person.username, "Username or e-mail address")->required();
+
+  auto* version_command = cli.add_subcommand("version", "Print the version");
+
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return cli.exit(e) == 0 ? exit_done : exit_usage;
+  }
+  if (!config.empty())
+    common.config = config;
+  const auto set = [&](const char* key, const std::string& value) {
+    if (!value.empty())
+      common.overrides.emplace_back(key, value);
+  };
+  for (auto& s : sets) {
+    const auto equals = s.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      std::cerr << "--set " << s << ": write it as section.name=value\n";
+      return exit_usage;
+    }
+    common.overrides.emplace_back(s.substr(0, equals), s.substr(equals + 1));
+  }
+  set("storage.data", data);
+  set("http.host", host);
+  set("http.port", port);
+
+  if (*serve_command)
+    return serve(common, next_free);
+  if (*analyze_command)
+    return analyze(what);
+  if (*verify_command)
+    return verify(common, only.empty() ? std::nullopt : std::optional{only});
+  if (*print_command)
+    return config_print(common);
+  if (*check_command)
+    return config_check(common);
+  if (*add_command)
+    return user_add(common, person);
+  if (*list_command)
+    return user_list(common);
+  if (*password_command)
+    return user_password(common, person.username);
+  if (*version_command) {
+    std::cout << "faultmaven " << version() << "\n";
+    return exit_done;
+  }
+  return exit_usage;
+}
