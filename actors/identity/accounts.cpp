@@ -10,7 +10,8 @@ namespace fm::identity {
 outcome<user> add_account(user_store& users, const new_account& account, password_cost cost,
                           const clock_source& clock, random_source& random) {
   const auto email = ascii_lower(trimmed(account.email));
-  for (auto checked : {check_username(account.username), check_email(email), check_display_name(account.display_name)})
+  for (auto checked :
+       {check_username(account.username), check_email(email), check_display_name(account.display_name)})
     if (!checked)
       return checked.error();
   user_record record;
@@ -34,8 +35,8 @@ outcome<user> add_account(user_store& users, const new_account& account, passwor
   return person;
 }
 
-outcome<user> change_password(user_store& users, std::string_view username_or_email, std::string_view password,
-                              password_cost cost, const clock_source& clock) {
+outcome<user> change_password(user_store& users, std::string_view username_or_email,
+                              std::string_view password, password_cost cost, const clock_source& clock) {
   auto record = users.find(username_or_email);
   if (!record)
     return record.error();

@@ -19,8 +19,8 @@ struct new_account {
 outcome<user> add_account(user_store& users, const new_account& account, password_cost cost,
                           const clock_source& clock, random_source& random);
 /// By username or e-mail. Tokens made before are refused from then on.
-outcome<user> change_password(user_store& users, std::string_view username_or_email, std::string_view password,
-                              password_cost cost, const clock_source& clock);
+outcome<user> change_password(user_store& users, std::string_view username_or_email,
+                              std::string_view password, password_cost cost, const clock_source& clock);
 /// Every user, page by page, at most `most`.
 outcome<std::vector<user>> list_accounts(const user_store& users, std::size_t most);
 

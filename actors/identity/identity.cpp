@@ -1,6 +1,6 @@
 // The shell. Every request that needs the stores becomes a job in a lane: jobs of one lane (a user, a name, a
-// key) run one after another, jobs of different lanes side by side, all on the executor and all bounded. A job's
-// continuation comes back as a message and is the only thing that touches the actor's state or answers.
+// key) run one after another, jobs of different lanes side by side, all on the executor and all bounded. A
+// job's continuation comes back as a message and is the only thing that touches the actor's state or answers.
 #include "actors/identity/identity.hpp"
 
 #include "actors/identity/ledger.hpp"
@@ -36,7 +36,7 @@ namespace fm::identity {
 using impl_actor = identity_actor::extend<caf::reacts_to<work_finished>>;
 
 struct job {
-  std::function<continuation()> work;         ///< on the executor
+  std::function<continuation()> work;          ///< on the executor
   std::function<void(state&, failure)> refuse; ///< in the actor, when the executor is full
 };
 
@@ -68,7 +68,8 @@ constexpr std::size_t token_text_max = 512;
 constexpr std::chrono::minutes sweep_every{5};
 
 failure busy() {
-  auto f = make_failure(errc::overloaded, "Too many sign-ins and sessions are waiting; please try again in a moment.");
+  auto f = make_failure(errc::overloaded,
+                        "Too many sign-ins and sessions are waiting; please try again in a moment.");
   f.retry_after = std::chrono::seconds{1};
   return f;
 }
@@ -76,7 +77,9 @@ failure broken(const char* what) {
   log::error("identity", std::string{"a request failed: "} + what);
   return make_failure(errc::internal, "Something went wrong on our side; please try again.");
 }
-failure bad_token() { return make_failure(errc::unauthenticated, "The access token is not valid or has expired."); }
+failure bad_token() {
+  return make_failure(errc::unauthenticated, "The access token is not valid or has expired.");
+}
 
 /// Runs the front of the lane; jobs the executor has no room for are refused and the next one is tried.
 void run_front(state& st, const std::string& lane) {
@@ -88,15 +91,16 @@ void run_front(state& st, const std::string& lane) {
       st.lanes.erase(found);
       return;
     }
-    const bool taken = st.deps.work->submit([me = caf::actor_cast<impl_actor>(st.self), lane, work = found->second.front().work] {
-      continuation then;
-      try {
-        then = work();
-      } catch (...) {
-        then = [](state&) {}; // work() catches what the ledger may throw; only memory can run out here
-      }
-      caf::anon_send(me, work_finished{lane, std::move(then)});
-    });
+    const bool taken = st.deps.work->submit(
+        [me = caf::actor_cast<impl_actor>(st.self), lane, work = found->second.front().work] {
+          continuation then;
+          try {
+            then = work();
+          } catch (...) {
+            then = [](state&) {}; // work() catches what the ledger may throw; only memory can run out here
+          }
+          caf::anon_send(me, work_finished{lane, std::move(then)});
+        });
     if (taken)
       return;
     // The refused job stays in front until it was told, so that whatever that leads to queues up behind it.
@@ -167,14 +171,16 @@ void forget_token(state& st, const std::string& hash) {
 void sign_in(state& st, user person, client_id client, reply<sign_in_result> answer) {
   sweep_sometimes(st);
   const auto lane = lane_of(person.id);
-  answer_with(st, lane, std::move(answer), [books = st.books, person = std::move(person), client = std::move(client)] {
-    return books->sign_in(person, client);
-  });
+  answer_with(st, lane, std::move(answer),
+              [books = st.books, person = std::move(person), client = std::move(client)] {
+                return books->sign_in(person, client);
+              });
 }
 
 void on_register(state& st, const register_user& m) {
   if (!st.settings.registration)
-    return m.answer(make_failure(errc::forbidden, "Registration is closed on this server; ask its administrator for an account."));
+    return m.answer(make_failure(
+        errc::forbidden, "Registration is closed on this server; ask its administrator for an account."));
   auto request = m;
   request.answer = {};
   run<user>(
@@ -191,12 +197,14 @@ void on_login(state& st, const login& m) {
   if (name.empty() || name.size() > 254)
     return m.answer(make_failure(errc::unauthenticated, "The username or the password is not right."));
   if (const auto wait = st.limiter->begin(name, st.deps.clock->now())) {
-    auto f = make_failure(errc::rate_limited, "Too many failed sign-ins with this name; please wait before the next.");
+    auto f = make_failure(errc::rate_limited,
+                          "Too many failed sign-ins with this name; please wait before the next.");
     f.retry_after = *wait;
     return m.answer(std::move(f));
   }
   run<user>(
-      st, lane_of_name(name), [books = st.books, name, password = m.password] { return books->check_login(name, password); },
+      st, lane_of_name(name),
+      [books = st.books, name, password = m.password] { return books->check_login(name, password); },
       [answer = m.answer, client = m.client, name](state& s, outcome<user> checked) {
         if (checked) {
           s.limiter->succeeded(name);
@@ -210,10 +218,13 @@ void on_login(state& st, const login& m) {
 
 void on_dev_login(state& st, const dev_login& m) {
   if (!st.settings.dev_login)
-    return m.answer(make_failure(errc::forbidden, "Sign-in without a password is off on this server (auth.dev_login)."));
+    return m.answer(
+        make_failure(errc::forbidden, "Sign-in without a password is off on this server (auth.dev_login)."));
   run<user>(
       st, lane_of_name(m.username),
-      [books = st.books, name = std::string{trimmed(m.username)}] { return books->find_or_add_dev_user(name); },
+      [books = st.books, name = std::string{trimmed(m.username)}] {
+        return books->find_or_add_dev_user(name);
+      },
       [answer = m.answer, client = m.client](state& s, outcome<user> found) {
         if (!found)
           return answer(found.error());
@@ -223,7 +234,8 @@ void on_dev_login(state& st, const dev_login& m) {
 
 void on_refresh(state& st, const refresh_login& m) {
   if (m.refresh_token.empty() || m.refresh_token.size() > token_text_max)
-    return m.answer(make_failure(errc::unauthenticated, "The refresh token is not valid, has expired or was used already."));
+    return m.answer(make_failure(errc::unauthenticated,
+                                 "The refresh token is not valid, has expired or was used already."));
   run<user_id>(
       st, "refresh:" + sha256_hex(m.refresh_token),
       [books = st.books, token = m.refresh_token] { return books->owner_of_refresh(token); },
@@ -245,7 +257,8 @@ void on_logout(state& st, const logout& m) {
           return answer(token.error());
         }
         run<std::vector<std::string>>(
-            s, lane_of(token->user), [books = s.books, token = *token, hash] { return books->sign_out(token, hash); },
+            s, lane_of(token->user),
+            [books = s.books, token = *token, hash] { return books->sign_out(token, hash); },
             [answer](state& home, outcome<std::vector<std::string>> gone) {
               if (!gone)
                 return answer(gone.error());
@@ -264,7 +277,9 @@ void slide_session(state& st, token_cache::entry& entry) {
   entry.session_touched = now;
   run<session>(
       st, lane_of(entry.who.who.user),
-      [books = st.books, user = entry.who.who.user, id = entry.who.session] { return books->touch_session(user, id); },
+      [books = st.books, user = entry.who.who.user, id = entry.who.session] {
+        return books->touch_session(user, id);
+      },
       [](state&, outcome<session>) {});
 }
 
@@ -326,7 +341,8 @@ void on_redeem_ticket(state& st, const redeem_ticket& m) {
 
 void on_set_active(state& st, const set_user_active& m) {
   run<std::vector<std::string>>(
-      st, lane_of(m.id), [books = st.books, id = m.id, active = m.active] { return books->set_active(id, active); },
+      st, lane_of(m.id),
+      [books = st.books, id = m.id, active = m.active] { return books->set_active(id, active); },
       [answer = m.answer, id = m.id, active = m.active](state& s, outcome<std::vector<std::string>> gone) {
         if (!gone)
           return answer(gone.error());
@@ -346,8 +362,7 @@ void on_set_active(state& st, const set_user_active& m) {
 }
 
 /// No exception leaves a handler: it would take every other request with it. The dropped reply answers.
-template <class Message, class Handler>
-auto safely(pointer self, Handler handler) {
+template <class Message, class Handler> auto safely(pointer self, Handler handler) {
   return [self, handler](Message& m) {
     try {
       handler(self->state, m);
@@ -374,69 +389,95 @@ impl_actor::behavior_type identity_impl(pointer self, identity_settings settings
       safely<refresh_login>(self, on_refresh),
       safely<logout>(self, on_logout),
       safely<authenticate>(self, on_authenticate),
-      safely<read_user>(self, [](state& s, read_user& m) {
-        answer_with(s, lane_of(m.id), m.answer, [books = s.books, id = m.id] { return books->read_user(id); });
-      }),
+      safely<read_user>(self,
+                        [](state& s, read_user& m) {
+                          answer_with(s, lane_of(m.id), m.answer,
+                                      [books = s.books, id = m.id] { return books->read_user(id); });
+                        }),
       safely<issue_ticket>(self, on_issue_ticket),
       safely<redeem_ticket>(self, on_redeem_ticket),
-      safely<open_session>(self, [](state& s, open_session& m) {
-        sweep_sometimes(s);
-        auto request = m;
-        request.answer = {};
-        answer_with(s, lane_of(m.user), m.answer, [books = s.books, request] { return books->open_session(request); });
-      }),
-      safely<read_session>(self, [](state& s, read_session& m) {
-        answer_with(s, lane_of(m.user), m.answer,
-                    [books = s.books, user = m.user, id = m.id] { return books->read_session(user, id); });
-      }),
-      safely<list_sessions>(self, [](state& s, list_sessions& m) {
-        answer_with(s, lane_of(m.user), m.answer, [books = s.books, user = m.user] { return books->list_sessions(user); });
-      }),
-      safely<touch_session>(self, [](state& s, touch_session& m) {
-        answer_with(s, lane_of(m.user), m.answer,
-                    [books = s.books, user = m.user, id = m.id] { return books->touch_session(user, id); });
-      }),
-      safely<close_session>(self, [](state& s, close_session& m) {
-        answer_with(s, lane_of(m.user), m.answer,
-                    [books = s.books, user = m.user, id = m.id] { return books->close_session(user, id); });
-      }),
-      safely<cleanup_sessions>(self, [](state& s, cleanup_sessions& m) {
-        answer_with(s, lane_of(m.user), m.answer,
-                    [books = s.books, user = m.user] { return books->cleanup_sessions(user); });
-      }),
-      safely<begin_idempotent>(self, [](state& s, begin_idempotent& m) {
-        sweep_sometimes(s);
-        answer_with(s, idempotency_key(m.user, m.key), m.answer,
-                    [books = s.books, user = m.user, key = m.key, body = m.body_digest] {
-                      return books->begin_idempotent(user, key, body);
-                    });
-      }),
-      safely<finish_idempotent>(self, [](state& s, finish_idempotent& m) {
-        answer_with(s, idempotency_key(m.user, m.key), m.answer,
-                    [books = s.books, user = m.user, key = m.key, body = m.body_digest, stored = m.stored] {
-                      return books->finish_idempotent(user, key, body, stored);
-                    });
-      }),
-      safely<watch_revocations>(self, [](state& s, watch_revocations& m) {
-        if (m.sink && s.sinks.size() < sinks_max)
-          s.sinks.push_back(m.sink);
-        else
-          log::error("identity", "a listener for revocations was not taken: there are too many");
-      }),
+      safely<open_session>(self,
+                           [](state& s, open_session& m) {
+                             sweep_sometimes(s);
+                             auto request = m;
+                             request.answer = {};
+                             answer_with(s, lane_of(m.user), m.answer,
+                                         [books = s.books, request] { return books->open_session(request); });
+                           }),
+      safely<read_session>(self,
+                           [](state& s, read_session& m) {
+                             answer_with(s, lane_of(m.user), m.answer,
+                                         [books = s.books, user = m.user, id = m.id] {
+                                           return books->read_session(user, id);
+                                         });
+                           }),
+      safely<list_sessions>(self,
+                            [](state& s, list_sessions& m) {
+                              answer_with(s, lane_of(m.user), m.answer, [books = s.books, user = m.user] {
+                                return books->list_sessions(user);
+                              });
+                            }),
+      safely<touch_session>(self,
+                            [](state& s, touch_session& m) {
+                              answer_with(s, lane_of(m.user), m.answer,
+                                          [books = s.books, user = m.user, id = m.id] {
+                                            return books->touch_session(user, id);
+                                          });
+                            }),
+      safely<close_session>(self,
+                            [](state& s, close_session& m) {
+                              answer_with(s, lane_of(m.user), m.answer,
+                                          [books = s.books, user = m.user, id = m.id] {
+                                            return books->close_session(user, id);
+                                          });
+                            }),
+      safely<cleanup_sessions>(self,
+                               [](state& s, cleanup_sessions& m) {
+                                 answer_with(s, lane_of(m.user), m.answer, [books = s.books, user = m.user] {
+                                   return books->cleanup_sessions(user);
+                                 });
+                               }),
+      safely<begin_idempotent>(self,
+                               [](state& s, begin_idempotent& m) {
+                                 sweep_sometimes(s);
+                                 answer_with(
+                                     s, idempotency_key(m.user, m.key), m.answer,
+                                     [books = s.books, user = m.user, key = m.key, body = m.body_digest] {
+                                       return books->begin_idempotent(user, key, body);
+                                     });
+                               }),
+      safely<finish_idempotent>(self,
+                                [](state& s, finish_idempotent& m) {
+                                  answer_with(s, idempotency_key(m.user, m.key), m.answer,
+                                              [books = s.books, user = m.user, key = m.key,
+                                               body = m.body_digest, stored = m.stored] {
+                                                return books->finish_idempotent(user, key, body, stored);
+                                              });
+                                }),
+      safely<watch_revocations>(
+          self,
+          [](state& s, watch_revocations& m) {
+            if (m.sink && s.sinks.size() < sinks_max)
+              s.sinks.push_back(m.sink);
+            else
+              log::error("identity", "a listener for revocations was not taken: there are too many");
+          }),
       safely<set_user_active>(self, on_set_active),
-      safely<work_finished>(self, [](state& s, work_finished& m) {
-        --s.requests;
-        try {
-          if (m.then)
-            m.then(s);
-        } catch (const std::exception& e) {
-          log::error("identity", std::string{"a continuation failed: "} + e.what());
-        }
-        // The lane moves on even then. Only now may its next job run: one at a time, in order.
-        if (const auto found = s.lanes.find(m.lane); found != s.lanes.end())
-          found->second.pop_front();
-        run_front(s, m.lane);
-      }),
+      safely<work_finished>(self,
+                            [](state& s, work_finished& m) {
+                              --s.requests;
+                              try {
+                                if (m.then)
+                                  m.then(s);
+                              } catch (const std::exception& e) {
+                                log::error("identity", std::string{"a continuation failed: "} + e.what());
+                              }
+                              // The lane moves on even then. Only now may its next job run: one at a time, in
+                              // order.
+                              if (const auto found = s.lanes.find(m.lane); found != s.lanes.end())
+                                found->second.pop_front();
+                              run_front(s, m.lane);
+                            }),
   };
 }
 } // namespace

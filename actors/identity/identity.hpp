@@ -1,6 +1,7 @@
-// The identity actor: users, sessions, tokens, tickets and idempotency records (protocol/messages/identity_actor).
-// The rules are pure and stand beside it (rules, tickets, records, passwords); the actor only
-// fetches, decides, stores and tells. Nothing here blocks a CAF worker: stores and argon2id run on the executor.
+// The identity actor: users, sessions, tokens, tickets and idempotency records
+// (protocol/messages/identity_actor). The rules are pure and stand beside it (rules, tickets, records,
+// passwords); the actor only fetches, decides, stores and tells. Nothing here blocks a CAF worker: stores and
+// argon2id run on the executor.
 //
 //   caller ── request ──► identity ── closure ──► executor (stores, password hashing)
 //                         identity ◄── result ── executor          caller ◄── reply ── identity
@@ -32,7 +33,7 @@ struct identity_settings {
   std::chrono::minutes session_timeout{180}; ///< of sign-ins; open_session brings its own
   std::size_t sessions_per_user = 10;        ///< the oldest idle one gives way
   std::chrono::seconds ticket_life{30};
-  std::size_t tickets_max = 10'000;   ///< unredeemed; above: overloaded
+  std::size_t tickets_max = 10'000;     ///< unredeemed; above: overloaded
   std::size_t token_cache_max = 50'000; ///< accepted tokens in memory; the least recently used gives way
   /// A cached token's user and revocation are read again this often (another process may have changed them).
   std::chrono::seconds token_cache_life{std::chrono::minutes{5}};

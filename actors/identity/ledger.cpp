@@ -17,8 +17,13 @@ namespace {
 constexpr std::size_t token_bytes = 32;
 constexpr std::size_t keys_at_once = 1'000;
 
-failure not_signed_in() { return make_failure(errc::unauthenticated, "The access token is not valid or has expired."); }
-failure bad_refresh() { return make_failure(errc::unauthenticated, "The refresh token is not valid, has expired or was used already."); }
+failure not_signed_in() {
+  return make_failure(errc::unauthenticated, "The access token is not valid or has expired.");
+}
+failure bad_refresh() {
+  return make_failure(errc::unauthenticated,
+                      "The refresh token is not valid, has expired or was used already.");
+}
 failure no_session() { return make_failure(errc::not_found, "There is no such session."); }
 } // namespace
 
@@ -27,7 +32,8 @@ const std::string& process_boot_id() {
   return id;
 }
 
-ledger::ledger(identity_settings settings, identity_deps deps) : settings_(std::move(settings)), deps_(std::move(deps)) {
+ledger::ledger(identity_settings settings, identity_deps deps)
+    : settings_(std::move(settings)), deps_(std::move(deps)) {
   if (settings_.boot_id.empty())
     settings_.boot_id = process_boot_id();
 }
@@ -43,7 +49,8 @@ outcome<user> ledger::check_login(const std::string& name, const std::string& pa
   if (!record && record.error().code != errc::not_found)
     return record.error();
   // An unknown name costs as much time as a known one.
-  const auto& hash = record && !record->password_hash.empty() ? record->password_hash : dummy_hash(settings_.cost);
+  const auto& hash =
+      record && !record->password_hash.empty() ? record->password_hash : dummy_hash(settings_.cost);
   const bool right = password.size() <= password_bytes_max && verify_password(password, hash);
   if (!right || !record || record->password_hash.empty() || record->person.deleted_at)
     return wrong;
@@ -82,7 +89,8 @@ outcome<sign_in_result> ledger::sign_in(const user& person, const client_id& cli
   return issue_tokens(record->person, client, entered->first.id);
 }
 
-outcome<sign_in_result> ledger::issue_tokens(const user& person, const client_id& client, const session_id& in) const {
+outcome<sign_in_result> ledger::issue_tokens(const user& person, const client_id& client,
+                                             const session_id& in) const {
   sign_in_result out;
   out.person = person;
   out.session = in;
@@ -121,7 +129,8 @@ outcome<user> ledger::usable_user(const token_record& token) const {
   if (!record)
     return record.error().code == errc::not_found ? not_signed_in() : record.error();
   const auto& person = record->person;
-  const bool password_changed_since = person.last_password_change_at && token.issued_at < *person.last_password_change_at;
+  const bool password_changed_since =
+      person.last_password_change_at && token.issued_at < *person.last_password_change_at;
   if (!person.active || person.deleted_at || password_changed_since)
     return not_signed_in();
   return person;
@@ -221,7 +230,8 @@ outcome<std::vector<std::string>> ledger::sign_out(const token_record& token, co
     return hashes.error();
   if (std::find(hashes->begin(), hashes->end(), hash) == hashes->end())
     hashes->push_back(hash);
-  if (auto closed = close_session(token.user, token.session); !closed && closed.error().code != errc::not_found)
+  if (auto closed = close_session(token.user, token.session);
+      !closed && closed.error().code != errc::not_found)
     return closed.error();
   return hashes;
 }
@@ -287,7 +297,8 @@ outcome<done_t> ledger::erase_session(const session& s) const {
   return done;
 }
 
-outcome<std::vector<session>> ledger::live_sessions(const user_id& user, timestamp now, std::uint64_t* dropped) const {
+outcome<std::vector<session>> ledger::live_sessions(const user_id& user, timestamp now,
+                                                    std::uint64_t* dropped) const {
   const auto prefix = session_of_user_key(user, session_id{"x"});
   const auto stem = prefix.substr(0, prefix.size() - 1);
   auto keys = deps_.sessions->keys(stem + "*", keys_at_once);
@@ -317,9 +328,9 @@ outcome<std::vector<session>> ledger::live_sessions(const user_id& user, timesta
   return live;
 }
 
-outcome<std::pair<session, bool>> ledger::enter_session(const user_id& user, const client_id& client,
-                                                        std::chrono::minutes timeout, const std::string& type,
-                                                        const std::map<std::string, std::string>& metadata) const {
+outcome<std::pair<session, bool>>
+ledger::enter_session(const user_id& user, const client_id& client, std::chrono::minutes timeout,
+                      const std::string& type, const std::map<std::string, std::string>& metadata) const {
   const auto now = deps_.clock->now();
   if (!client.empty()) {
     auto known = deps_.sessions->get(session_of_client_key(user, client));
@@ -446,15 +457,16 @@ outcome<idempotency_state> ledger::begin_idempotent(const user_id& user, const s
   return make_unavailable("The idempotency key could not be claimed; please try again.");
 }
 
-outcome<done_t> ledger::finish_idempotent(const user_id& user, const std::string& key, const std::string& body_digest,
-                                          const std::string& stored) const {
+outcome<done_t> ledger::finish_idempotent(const user_id& user, const std::string& key,
+                                          const std::string& body_digest, const std::string& stored) const {
   const auto name = idempotency_key(user, key);
   if (stored.empty()) {
     if (auto removed = deps_.sessions->remove(name); !removed)
       return removed.error();
     return done;
   }
-  auto written = deps_.sessions->set(name, encode(idempotency_record{true, {}, body_digest, stored}), settings_.idempotency_life);
+  auto written = deps_.sessions->set(name, encode(idempotency_record{true, {}, body_digest, stored}),
+                                     settings_.idempotency_life);
   if (!written && written.error().code == errc::too_large)
     (void)deps_.sessions->remove(name); // an answer too long to keep must not block the key as "running"
   return written;

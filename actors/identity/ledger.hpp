@@ -1,6 +1,6 @@
-// The blocking half of identity: what is read and written in the stores for each request. Runs on the executor,
-// holds no state of its own, and is told the time once per call. The actor sees to it that two calls about the
-// same user, name or key never run at once.
+// The blocking half of identity: what is read and written in the stores for each request. Runs on the
+// executor, holds no state of its own, and is told the time once per call. The actor sees to it that two
+// calls about the same user, name or key never run at once.
 #pragma once
 
 #include "actors/identity/identity.hpp"
@@ -51,19 +51,21 @@ public:
 
   outcome<idempotency_state> begin_idempotent(const user_id& user, const std::string& key,
                                               const std::string& body_digest) const;
-  outcome<done_t> finish_idempotent(const user_id& user, const std::string& key, const std::string& body_digest,
-                                    const std::string& stored) const;
+  outcome<done_t> finish_idempotent(const user_id& user, const std::string& key,
+                                    const std::string& body_digest, const std::string& stored) const;
   void sweep() const;
 
 private:
   outcome<done_t> write_session(const session& s, timestamp now) const;
   outcome<done_t> erase_session(const session& s) const;
   /// Live sessions; index entries without one are dropped on the way and counted.
-  outcome<std::vector<session>> live_sessions(const user_id& user, timestamp now, std::uint64_t* dropped) const;
+  outcome<std::vector<session>> live_sessions(const user_id& user, timestamp now,
+                                              std::uint64_t* dropped) const;
   outcome<std::pair<session, bool>> enter_session(const user_id& user, const client_id& client,
                                                   std::chrono::minutes timeout, const std::string& type,
                                                   const std::map<std::string, std::string>& metadata) const;
-  outcome<sign_in_result> issue_tokens(const user& person, const client_id& client, const session_id& in) const;
+  outcome<sign_in_result> issue_tokens(const user& person, const client_id& client,
+                                       const session_id& in) const;
   /// Removes the tokens under the user's two indexes whose value is `in`, or all of them.
   outcome<std::vector<std::string>> remove_tokens(const user_id& user, const session_id* in) const;
   outcome<user> usable_user(const token_record& token) const;

@@ -14,10 +14,12 @@ struct limits {
 };
 limits limits_of(password_cost cost) {
   switch (cost) {
-  case password_cost::minimum: return {crypto_pwhash_argon2id_OPSLIMIT_MIN, crypto_pwhash_argon2id_MEMLIMIT_MIN};
+  case password_cost::minimum:
+    return {crypto_pwhash_argon2id_OPSLIMIT_MIN, crypto_pwhash_argon2id_MEMLIMIT_MIN};
   case password_cost::moderate:
     return {crypto_pwhash_argon2id_OPSLIMIT_MODERATE, crypto_pwhash_argon2id_MEMLIMIT_MODERATE};
-  case password_cost::interactive: break;
+  case password_cost::interactive:
+    break;
   }
   return {crypto_pwhash_argon2id_OPSLIMIT_INTERACTIVE, crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE};
 }
@@ -30,9 +32,10 @@ bool ready() {
 outcome<std::string> hash_password(std::string_view password, password_cost cost) {
   std::array<char, crypto_pwhash_STRBYTES> out{};
   const auto [operations, memory] = limits_of(cost);
-  if (!ready() ||
-      crypto_pwhash_str_alg(out.data(), password.data(), password.size(), operations, memory, crypto_pwhash_ALG_ARGON2ID13) != 0)
-    return make_failure(errc::overloaded, "There is not enough memory to protect the password just now; please try again.");
+  if (!ready() || crypto_pwhash_str_alg(out.data(), password.data(), password.size(), operations, memory,
+                                        crypto_pwhash_ALG_ARGON2ID13) != 0)
+    return make_failure(errc::overloaded,
+                        "There is not enough memory to protect the password just now; please try again.");
   return std::string{out.data()};
 }
 

@@ -13,7 +13,9 @@ timestamp from_millis(std::int64_t n) { return timestamp{std::chrono::millisecon
 
 /// One object whose members are read by name; anything missing or of another type marks it bad.
 struct object_reader {
-  explicit object_reader(std::string_view json) { bad = parser.parse(json.data(), json.size()).get_object().get(object) != simdjson::SUCCESS; }
+  explicit object_reader(std::string_view json) {
+    bad = parser.parse(json.data(), json.size()).get_object().get(object) != simdjson::SUCCESS;
+  }
   std::string text(const char* name) {
     std::string_view value;
     if (bad || object[name].get_string().get(value) != simdjson::SUCCESS)
@@ -125,7 +127,8 @@ std::optional<idempotency_record> decode_idempotency(std::string_view json) {
 std::string plain_part(std::string_view text) {
   bool plain = !text.empty() && text.size() <= 128;
   for (char c : text)
-    plain = plain && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.');
+    plain = plain && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_' || c == '-' || c == '.');
   return plain ? std::string{text} : "sha256." + sha256_hex(text);
 }
 

@@ -1,5 +1,5 @@
-// The stored form of sessions, tokens and idempotency markers: small JSON objects in the session store. Readers
-// ignore what they do not know and answer nothing for what they cannot read.
+// The stored form of sessions, tokens and idempotency markers: small JSON objects in the session store.
+// Readers ignore what they do not know and answer nothing for what they cannot read.
 #pragma once
 
 #include "protocol/base/clock.hpp"

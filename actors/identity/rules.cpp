@@ -16,7 +16,8 @@ failure refuse(const char* field, std::string detail) {
 }
 bool is_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 } // namespace
 
@@ -35,12 +36,13 @@ outcome<done_t> check_email(std::string_view email) {
   if (email.empty())
     return done;
   const auto at = email.rfind('@');
-  const bool shaped = email.size() <= 254 && at != std::string_view::npos && at > 0 && at <= 64 && at + 1 < email.size();
+  const bool shaped =
+      email.size() <= 254 && at != std::string_view::npos && at > 0 && at <= 64 && at + 1 < email.size();
   const auto domain = shaped ? email.substr(at + 1) : std::string_view{};
-  const bool clean = is_valid_utf8(email) && !has_control(email) && email.find_first_of(" ,;<>()[]\"\\") == std::string_view::npos &&
-                     email.find('@') == at;
-  const bool good_domain = !domain.empty() && domain.front() != '.' && domain.back() != '.' && domain.front() != '-' &&
-                           domain.find("..") == std::string_view::npos;
+  const bool clean = is_valid_utf8(email) && !has_control(email) &&
+                     email.find_first_of(" ,;<>()[]\"\\") == std::string_view::npos && email.find('@') == at;
+  const bool good_domain = !domain.empty() && domain.front() != '.' && domain.back() != '.' &&
+                           domain.front() != '-' && domain.find("..") == std::string_view::npos;
   if (!shaped || !clean || !good_domain)
     return refuse("email", "That is not an e-mail address.");
   return done;
@@ -53,9 +55,9 @@ outcome<done_t> check_display_name(std::string_view name) {
 }
 
 outcome<done_t> check_password(std::string_view password, std::string_view username, std::string_view email) {
-  constexpr std::array obvious{"password",  "password1", "password12", "password123", "passw0rd", "12345678",
-                               "123456789", "1234567890", "qwertyui",  "qwerty123",   "qwertyuiop", "letmein1",
-                               "iloveyou",  "changeme",  "admin123",   "welcome1"};
+  constexpr std::array obvious{
+      "password", "password1", "password12", "password123", "passw0rd", "12345678", "123456789", "1234567890",
+      "qwertyui", "qwerty123", "qwertyuiop", "letmein1",    "iloveyou", "changeme", "admin123",  "welcome1"};
   if (!is_valid_utf8(password) || utf8_length(password) < password_characters_min)
     return refuse("password", "A password has at least 8 characters.");
   if (password.size() > password_bytes_max)

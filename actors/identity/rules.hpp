@@ -1,4 +1,5 @@
-// What a name, an address, a password and a session may be: pure rules, asked by the actor and the command line.
+// What a name, an address, a password and a session may be: pure rules, asked by the actor and the command
+// line.
 #pragma once
 
 #include "protocol/base/clock.hpp"
@@ -42,8 +43,9 @@ session slid(session s, timestamp now);
 /// Which sessions must go so that one more fits under `most`: the longest idle first.
 std::vector<session_id> sessions_giving_way(std::vector<session> live, std::size_t most);
 
-/// Counts failed sign-ins per name in a fixed window. An attempt is counted when it begins, so that many at once
-/// cannot slip through, and taken back when it succeeded or was never judged. Bounded: the oldest window goes.
+/// Counts failed sign-ins per name in a fixed window. An attempt is counted when it begins, so that many at
+/// once cannot slip through, and taken back when it succeeded or was never judged. Bounded: the oldest window
+/// goes.
 class login_limiter {
 public:
   login_limiter(std::size_t failures_max, std::chrono::milliseconds window, std::size_t names_max)

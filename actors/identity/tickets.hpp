@@ -1,5 +1,5 @@
-// What the identity actor keeps in memory: tickets, accepted tokens, and what was revoked a moment ago. Each is
-// bounded, knows no actor and is told the time.
+// What the identity actor keeps in memory: tickets, accepted tokens, and what was revoked a moment ago. Each
+// is bounded, knows no actor and is told the time.
 #pragma once
 
 #include "protocol/base/clock.hpp"
@@ -41,8 +41,7 @@ public:
     return who;
   }
   /// Forgets tickets of revoked tokens or of a person.
-  template <class Predicate>
-  void drop_if(Predicate gone) {
+  template <class Predicate> void drop_if(Predicate gone) {
     for (auto at = oldest_first_.begin(); at != oldest_first_.end();)
       if (gone(at->who)) {
         by_hash_.erase(at->hash);

@@ -1,5 +1,6 @@
-// One call object per chat. Whatever reaches it (the HTTP client's thread, the timer's thread, a caller's cancel)
-// takes its lock, so its callbacks never overlap; the lock is recursive because a callback may cancel.
+// One call object per chat. Whatever reaches it (the HTTP client's thread, the timer's thread, a caller's
+// cancel) takes its lock, so its callbacks never overlap; the lock is recursive because a callback may
+// cancel.
 //
 //   start ──► attempt ──► head ──► text* ──► end
 //               ▲            │ refused, or broken before the first text
@@ -37,13 +38,15 @@ struct shared {
 class openai_call final : public chat_call, public std::enable_shared_from_this<openai_call> {
 public:
   openai_call(std::shared_ptr<shared> with, chat_request request, chat_events events)
-      : with_(std::move(with)), request_(std::move(request)), events_(std::make_shared<const chat_events>(std::move(events))),
+      : with_(std::move(with)), request_(std::move(request)),
+        events_(std::make_shared<const chat_events>(std::move(events))),
         deadline_(steady::now() + with_->settings.total) {}
 
   void begin() {
     std::lock_guard lock{mutex_};
     if (with_->url.empty())
-      return end(make_failure(errc::invalid, "The model service's address is not an http or https URL; check llm.base_url."));
+      return end(make_failure(
+          errc::invalid, "The model service's address is not an http or https URL; check llm.base_url."));
     attempt();
   }
 
@@ -126,7 +129,8 @@ private:
     if (over_)
       return;
     if (!fed)
-      return fail_attempt(make_failure(errc::too_large, "The model service sent a line that is longer than allowed."), false);
+      return fail_attempt(
+          make_failure(errc::too_large, "The model service sent a line that is longer than allowed."), false);
     if (stream_fault_)
       return fail_attempt(std::move(*stream_fault_), stream_retryable_);
     if (done_)
@@ -185,7 +189,8 @@ private:
       // A refusal whose body was cut is still a refusal.
       const auto wait = openai::retry_after(headers_, system_clock_source()->now());
       auto refused = openai::read_refusal(status_, body_, wait, with_->settings.api_key);
-      if (ask_usage_ && (status_ == 400 || status_ == 422) && body_.find("stream_options") != std::string::npos) {
+      if (ask_usage_ && (status_ == 400 || status_ == 422) &&
+          body_.find("stream_options") != std::string::npos) {
         ask_usage_ = false; // an older server: the same request without the option, at once
         --attempts_;
         disarm_first_word();
@@ -196,7 +201,8 @@ private:
     if (how && status_ == 200 && !streaming_) {
       auto whole = openai::read_completion(body_);
       if (!whole)
-        return fail_attempt(make_failure(errc::unavailable, "The model service sent something that is not JSON."), true);
+        return fail_attempt(
+            make_failure(errc::unavailable, "The model service sent something that is not JSON."), true);
       take(*whole);
       if (over_)
         return;
@@ -211,9 +217,10 @@ private:
       return fail_attempt(explained(how.error()), how.error().code == errc::unavailable ||
                                                       how.error().code == errc::overloaded ||
                                                       how.error().facts.contains("stage"));
-    fail_attempt(make_failure(errc::unavailable, spoke_ ? "The model service stopped in the middle of its answer."
-                                                        : "The model service ended without an answer."),
-                 true);
+    fail_attempt(
+        make_failure(errc::unavailable, spoke_ ? "The model service stopped in the middle of its answer."
+                                               : "The model service ended without an answer."),
+        true);
   }
 
   failure explained(failure f) const {
@@ -223,7 +230,8 @@ private:
                         : "The model service did not answer in time: " + why;
     else if (f.code == errc::unavailable)
       f.detail = (spoke_ ? "The connection to the model service broke in the middle of the answer: "
-                         : "The model service cannot be reached: ") + why;
+                         : "The model service cannot be reached: ") +
+                 why;
     else if (f.code == errc::gone)
       f = make_unavailable("The server is shutting down.");
     return f;
@@ -235,7 +243,8 @@ private:
       return;
     first_word_ = 0;
     end(make_failure(errc::timed_out, "The model did not begin to answer within " +
-                                          std::to_string(with_->settings.first_token.count() / 1'000) + " s."));
+                                          std::to_string(with_->settings.first_token.count() / 1'000) +
+                                          " s."));
   }
 
   void finish() {
@@ -244,8 +253,9 @@ private:
       return;
     if (!spoke_) {
       const bool filtered = finish_reason_ == "content_filter";
-      return end(make_failure(errc::unavailable, filtered ? "The model service's content filter held the answer back."
-                                                          : "The model ended without saying anything."));
+      return end(make_failure(errc::unavailable,
+                              filtered ? "The model service's content filter held the answer back."
+                                       : "The model ended without saying anything."));
     }
     end(chat_end{finish_reason_.empty() ? "stop" : finish_reason_, usage_});
   }
@@ -264,7 +274,8 @@ private:
     const auto ceiling = std::min<milliseconds>(doubled, s.backoff_max);
     // Half fixed, half random: callers that failed together do not come back together.
     const auto half = ceiling.count() / 2;
-    milliseconds pause{half + static_cast<std::int64_t>(random_u64(*with_->random) % static_cast<std::uint64_t>(half + 1))};
+    milliseconds pause{
+        half + static_cast<std::int64_t>(random_u64(*with_->random) % static_cast<std::uint64_t>(half + 1))};
     if (why.retry_after) {
       if (*why.retry_after > s.retry_after_max)
         return end(std::move(why));
@@ -272,8 +283,8 @@ private:
     }
     if (steady::now() + pause >= deadline_)
       return end(std::move(why));
-    log::info("llm", "attempt " + std::to_string(attempts_) + " failed (" + std::string{to_string(why.code)} + "); next in " +
-                         std::to_string(pause.count()) + " ms");
+    log::info("llm", "attempt " + std::to_string(attempts_) + " failed (" + std::string{to_string(why.code)} +
+                         "); next in " + std::to_string(pause.count()) + " ms");
     disarm_first_word();
     ++generation_; // whatever the failed attempt still says is ignored
     if (auto http = std::move(http_))
@@ -347,7 +358,8 @@ private:
 
 class openai_provider final : public chat_provider {
 public:
-  openai_provider(openai_settings settings, http_client_ptr client, random_ptr random) : with_(std::make_shared<shared>()) {
+  openai_provider(openai_settings settings, http_client_ptr client, random_ptr random)
+      : with_(std::make_shared<shared>()) {
     with_->url = chat_completions_url(settings.base_url);
     with_->settings = std::move(settings);
     with_->client = std::move(client);
@@ -380,7 +392,8 @@ std::string_view host_of(std::string_view url) {
 }
 } // namespace
 
-std::shared_ptr<chat_provider> make_openai_provider(openai_settings settings, http_client_ptr client, random_ptr random) {
+std::shared_ptr<chat_provider> make_openai_provider(openai_settings settings, http_client_ptr client,
+                                                    random_ptr random) {
   return std::make_shared<openai_provider>(std::move(settings), std::move(client), std::move(random));
 }
 
@@ -408,7 +421,8 @@ bool is_local_url(std::string_view url) {
   in6_addr six{};
   if (inet_pton(AF_INET, host.c_str(), &four) == 1) {
     const auto n = ntohl(four.s_addr);
-    return (n >> 24) == 127 || (n >> 24) == 10 || (n >> 20) == 0xAC1 || (n >> 16) == 0xC0A8 || (n >> 16) == 0xA9FE;
+    return (n >> 24) == 127 || (n >> 24) == 10 || (n >> 20) == 0xAC1 || (n >> 16) == 0xC0A8 ||
+           (n >> 16) == 0xA9FE;
   }
   if (inet_pton(AF_INET6, host.c_str(), &six) == 1)
     return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_LINKLOCAL(&six) || (six.s6_addr[0] & 0xFEU) == 0xFC;

@@ -39,8 +39,8 @@ struct openai_settings {
 std::shared_ptr<chat_provider> make_openai_provider(openai_settings settings, http_client_ptr client,
                                                     random_ptr random);
 
-/// Where requests go: base_url without closing slash plus "/chat/completions", "/v1" put in when the URL has no
-/// path at all. Empty when base_url is not http or https.
+/// Where requests go: base_url without closing slash plus "/chat/completions", "/v1" put in when the URL has
+/// no path at all. Empty when base_url is not http or https.
 std::string chat_completions_url(std::string_view base_url);
 
 /// True for loopback, private and link-local addresses, .local, .internal and names without a dot.

@@ -14,9 +14,9 @@ namespace fm::openai {
 namespace {
 constexpr std::size_t message_characters_max = 300;
 
-/// Some servers cut a character between two pieces, so that a JSON string holds half of it, which no JSON parser
-/// accepts. Each such byte travels through the parser as two noncharacters (U+FDD0… for the high four bits,
-/// U+FDE0… for the low ones), which no text contains, and is put back afterwards.
+/// Some servers cut a character between two pieces, so that a JSON string holds half of it, which no JSON
+/// parser accepts. Each such byte travels through the parser as two noncharacters (U+FDD0… for the high four
+/// bits, U+FDE0… for the low ones), which no text contains, and is put back afterwards.
 void append_noncharacter(std::string& out, unsigned low_byte) {
   out += "\xEF\xB7";
   out += static_cast<char>(low_byte);
@@ -63,9 +63,12 @@ struct document {
 
   explicit document(std::string_view json) {
     smuggling = !is_valid_utf8(json);
-    good = (smuggling ? parser.parse(smuggled(json)) : parser.parse(json.data(), json.size())).get(root) == simdjson::SUCCESS;
+    good = (smuggling ? parser.parse(smuggled(json)) : parser.parse(json.data(), json.size())).get(root) ==
+           simdjson::SUCCESS;
   }
-  std::string text(std::string_view found) const { return smuggling ? unsmuggled(found) : std::string{found}; }
+  std::string text(std::string_view found) const {
+    return smuggling ? unsmuggled(found) : std::string{found};
+  }
 };
 
 std::string_view text_at(simdjson::simdjson_result<simdjson::dom::element> value) {
@@ -75,7 +78,8 @@ std::string_view text_at(simdjson::simdjson_result<simdjson::dom::element> value
 
 /// {"error":{"message":…}}, {"error":"…"}, {"message":…}, {"detail":…}
 std::string_view error_text(simdjson::dom::element root) {
-  for (auto text : {text_at(root["error"]["message"]), text_at(root["error"]), text_at(root["message"]), text_at(root["detail"])})
+  for (auto text : {text_at(root["error"]["message"]), text_at(root["error"]), text_at(root["message"]),
+                    text_at(root["detail"])})
     if (!text.empty())
       return text;
   return {};
@@ -121,7 +125,8 @@ std::optional<chunk> read_object(std::string_view json, const char* part) {
     std::int64_t code = 0;
     if (doc.root["error"]["code"].get_int64().get(code) != simdjson::SUCCESS)
       code = 0;
-    auto refused = read_refusal(code >= 400 && code < 600 ? static_cast<int>(code) : 500, json, std::nullopt, {});
+    auto refused =
+        read_refusal(code >= 400 && code < 600 ? static_cast<int>(code) : 500, json, std::nullopt, {});
     out.error = std::move(refused.why);
     out.retryable = refused.retryable;
     return out;
@@ -131,7 +136,8 @@ std::optional<chunk> read_object(std::string_view json, const char* part) {
   if (doc.root["choices"].at(0).get(choice) == simdjson::SUCCESS) {
     out.text = doc.text(text_at(choice[part]["content"]));
     out.finish_reason = std::string{text_at(choice["finish_reason"])};
-    out.thinking = !text_at(choice[part]["reasoning_content"]).empty() || !text_at(choice[part]["reasoning"]).empty();
+    out.thinking =
+        !text_at(choice[part]["reasoning_content"]).empty() || !text_at(choice[part]["reasoning"]).empty();
   }
   return out;
 }
@@ -173,7 +179,9 @@ refusal read_refusal(int status, std::string_view body, std::optional<std::chron
     f.detail = "The model service did not accept our credentials (" + number + "); check llm.api_key.";
   } else if (status == 404) {
     f.code = errc::unavailable;
-    f.detail = "The model service does not know this model or address (404); check llm.model and llm.base_url" + reason;
+    f.detail =
+        "The model service does not know this model or address (404); check llm.model and llm.base_url" +
+        reason;
   } else if (status == 413) {
     f.code = errc::too_large;
     f.detail = "The conversation is too long for the model (413)" + reason;
@@ -224,13 +232,16 @@ retry_after(const std::vector<std::pair<std::string, std::string>>& headers, tim
   // "Wed, 21 Oct 2015 07:28:00 GMT"
   char month_name[4] = {};
   int day = 0, year = 0, hour = 0, minute = 0, second = 0;
-  if (std::sscanf(value->c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month_name, &year, &hour, &minute, &second) != 6)
+  if (std::sscanf(value->c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month_name, &year, &hour,
+                  &minute, &second) != 6)
     return std::nullopt;
-  constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   for (unsigned m = 0; m < months.size(); ++m)
     if (std::string_view{months[m]} == month_name) {
       using namespace std::chrono;
-      const year_month_day date{std::chrono::year{year}, std::chrono::month{m + 1}, std::chrono::day{static_cast<unsigned>(day)}};
+      const year_month_day date{std::chrono::year{year}, std::chrono::month{m + 1},
+                                std::chrono::day{static_cast<unsigned>(day)}};
       if (!date.ok() || hour > 23 || minute > 59 || second > 60)
         return std::nullopt;
       const timestamp then{sys_days{date} + hours{hour} + minutes{minute} + seconds{second}};

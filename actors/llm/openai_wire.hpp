@@ -1,4 +1,5 @@
-// The OpenAI chat-completions protocol as pure functions: what is sent, what comes back, what a refusal means.
+// The OpenAI chat-completions protocol as pure functions: what is sent, what comes back, what a refusal
+// means.
 #pragma once
 
 #include "actors/llm/provider.hpp"
@@ -40,7 +41,8 @@ refusal read_refusal(int status, std::string_view body, std::optional<std::chron
 std::optional<std::chrono::milliseconds>
 retry_after(const std::vector<std::pair<std::string, std::string>>& headers, timestamp now);
 
-/// Text that arrives in pieces: gives out whole code points, keeps an unfinished one, replaces what is invalid.
+/// Text that arrives in pieces: gives out whole code points, keeps an unfinished one, replaces what is
+/// invalid.
 class utf8_assembler {
 public:
   std::string take(std::string_view piece);

@@ -1,6 +1,6 @@
-// Server-sent events, byte by byte: pure, incremental, bounded. Follows the WHATWG rules: lines end in CR, LF or
-// CRLF; data lines of one event are joined by LF; comments and unknown fields are skipped; a BOM at the very
-// start is skipped; an event without its closing blank line never happened.
+// Server-sent events, byte by byte: pure, incremental, bounded. Follows the WHATWG rules: lines end in CR, LF
+// or CRLF; data lines of one event are joined by LF; comments and unknown fields are skipped; a BOM at the
+// very start is skipped; an event without its closing blank line never happened.
 #pragma once
 
 #include "protocol/base/failure.hpp"
@@ -22,8 +22,8 @@ class sse_parser {
 public:
   explicit sse_parser(std::size_t event_bytes_max = 1U << 20) : event_bytes_max_(event_bytes_max) {}
 
-  /// Calls `take` for every event completed by `bytes`; false from `take` ends the feeding. too_large when a line
-  /// or an event grows past the limit; the parser is then finished.
+  /// Calls `take` for every event completed by `bytes`; false from `take` ends the feeding. too_large when a
+  /// line or an event grows past the limit; the parser is then finished.
   outcome<void> feed(std::string_view bytes, const std::function<bool(const sse_event&)>& take);
 
 private:

@@ -1,5 +1,5 @@
-// An ordered map, a condition, a thread. The thread owns the core as well, so that the last handle may be dropped
-// by a closure.
+// An ordered map, a condition, a thread. The thread owns the core as well, so that the last handle may be
+// dropped by a closure.
 #include "actors/llm/timer_queue.hpp"
 
 #include <condition_variable>

@@ -1,5 +1,5 @@
-// A few timers on one thread: back-off and first-word deadlines of model calls. Closures run on that thread, must
-// be short, and are not run after cancel() of theirs returned true.
+// A few timers on one thread: back-off and first-word deadlines of model calls. Closures run on that thread,
+// must be short, and are not run after cancel() of theirs returned true.
 #pragma once
 
 #include <chrono>

@@ -72,7 +72,7 @@ public:
       child_process::options o;
       o.command = {options_.server, "serve", "--host", "127.0.0.1", "--port", "0", "--data", (directory_.path() / "data").string()};
       o.environment = {{"FAULTMAVEN_HTTP_REQUESTS_PER_SECOND", "1000000"}, {"FAULTMAVEN_HTTP_REQUESTS_BURST", "1000000"},
-                       {"FAULTMAVEN_AUTH_SIGN_INS_PER_MINUTE", "1000000"}, {"FAULTMAVEN_LIVE_COMMANDS_PER_SECOND", "100000"},
+                       {"FAULTMAVEN_HTTP_SIGN_INS_PER_MINUTE", "1000000"}, {"FAULTMAVEN_LIVE_COMMANDS_PER_SECOND", "100000"},
                        {"FAULTMAVEN_LIVE_COMMANDS_BURST", "100000"},       {"FAULTMAVEN_LIVE_CASES_OPEN_MAX", "10000"},
                        {"FAULTMAVEN_CASES_OPEN_PER_USER", "1000000"},      {"FAULTMAVEN_CASES_SUBSCRIBERS_MAX", "20000"},
                        {"FAULTMAVEN_LOG_LEVEL", "warn"},                   {"FAULTMAVEN_CASES_QUEUE_MAX", "1000"}};

@@ -1,5 +1,5 @@
-// Reading settings in order of precedence. Errors are collected, so that one start shows the first in full and
-// how many more there are.
+// Reading settings in order of precedence. Errors are collected, so that one start shows the first in full
+// and how many more there are.
 #include "config/settings/load.hpp"
 
 #include "config/settings/values.hpp"
@@ -20,7 +20,7 @@ constexpr std::size_t file_bytes_max = 1U << 20;
 
 /// Names of the storage documents that choose servers this build has no backend for yet: said, not swallowed.
 constexpr std::array unused_names{"VECTOR_STORAGE_TYPE", "CASES_DB_HOST", "USERS_DB_HOST", "AUTH_DB_HOST",
-                                  "REDIS_HOST", "CHROMADB_URL", "SQLITE_DB_PATH"};
+                                  "REDIS_HOST",          "CHROMADB_URL",  "SQLITE_DB_PATH"};
 /// Ours, but read by the start scripts.
 constexpr std::array script_names{"FAULTMAVEN_CONFIG"};
 
@@ -34,7 +34,8 @@ struct loader {
 
   void set(const setting_info& info, std::string_view value, const std::string& where) {
     if (auto wrong = info.parse(result, value)) {
-      const auto shown = info.secret ? std::string{} : " (it is \"" + cut_on_word(to_valid_utf8(value), 80) + "\")";
+      const auto shown =
+          info.secret ? std::string{} : " (it is \"" + cut_on_word(to_valid_utf8(value), 80) + "\")";
       complain(where, info.key + " " + *wrong + shown + ".");
       return;
     }
@@ -84,7 +85,8 @@ struct loader {
     }
   }
 
-  /// Everything after '=' is the value; quotes keep blanks at its ends. A " #" starts a comment only without quotes.
+  /// Everything after '=' is the value; quotes keep blanks at its ends. A " #" starts a comment only without
+  /// quotes.
   static std::string_view unquoted(std::string_view value) {
     if (value.size() >= 2 && value.front() == '"')
       if (const auto close = value.find('"', 1);
@@ -236,10 +238,11 @@ std::string print_settings(const settings& s) {
 }
 
 std::string default_settings_file() {
-  std::string out = "# FaultMaven's settings with their defaults. Uncomment a line to change it.\n"
-                    "# Precedence: built-in < this file < environment < command line (--set section.key=value).\n"
-                    "# The environment name of http.port is FAULTMAVEN_HTTP_PORT, and so on; other names are given.\n"
-                    "# Sizes may be written 64 KiB or 4 MiB, times 500 ms, 15 s, 5 min, 2 h or 30 d.\n";
+  std::string out =
+      "# FaultMaven's settings with their defaults. Uncomment a line to change it.\n"
+      "# Precedence: built-in < this file < environment < command line (--set section.key=value).\n"
+      "# The environment name of http.port is FAULTMAVEN_HTTP_PORT, and so on; other names are given.\n"
+      "# Sizes may be written 64 KiB or 4 MiB, times 500 ms, 15 s, 5 min, 2 h or 30 d.\n";
   std::string section;
   for (auto& info : settings_table()) {
     const auto dot = info.key.find('.');
@@ -254,7 +257,8 @@ std::string default_settings_file() {
         names += (names.empty() ? "" : ", ") + alias;
       out += "# Also in the environment: " + names + "\n";
     }
-    out += "#" + info.key.substr(dot + 1) + " =" + (info.default_text.empty() ? "" : " " + info.default_text) + "\n";
+    out += "#" + info.key.substr(dot + 1) + " =" +
+           (info.default_text.empty() ? "" : " " + info.default_text) + "\n";
   }
   return out;
 }

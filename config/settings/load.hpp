@@ -16,12 +16,13 @@ namespace fm {
 
 /// One row of the table: what a setting is called, means and accepts. Made from settings.hpp's members.
 struct setting_info {
-  std::string key;         ///< "http.port"
-  std::string environment; ///< "FAULTMAVEN_HTTP_PORT"
+  std::string key;                  ///< "http.port"
+  std::string environment;          ///< "FAULTMAVEN_HTTP_PORT"
   std::vector<std::string> aliases; ///< further environment names ("CASE_STORAGE_TYPE")
-  std::string kind;        ///< "whole number", "number", "yes or no", "text", "list", "one of a, b", "bytes", "duration"
-  std::string unit;        ///< "seconds"; empty = none
-  std::string range;       ///< "1 to 64"; empty = any
+  std::string
+      kind; ///< "whole number", "number", "yes or no", "text", "list", "one of a, b", "bytes", "duration"
+  std::string unit;  ///< "seconds"; empty = none
+  std::string range; ///< "1 to 64"; empty = any
   std::string description;
   bool secret = false;
   std::string default_text;

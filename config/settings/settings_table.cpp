@@ -39,93 +39,155 @@ setting_info row(std::string key, Codec codec, Member member, row_text text) {
 }
 
 #define FM_ROW(path, codec, ...)                                                                             \
-  row(#path, codec, [](auto& s) -> auto& { return s.path; }, row_text __VA_ARGS__)
+  row(                                                                                                       \
+      #path, codec, [](auto& s) -> auto& { return s.path; }, row_text __VA_ARGS__)
 
 std::vector<setting_info> make_table() {
   constexpr std::int64_t kib = 1'024, mib = kib * kib;
-  const v::choice<dev_login_mode> dev_login{{{"auto", dev_login_mode::automatic}, {"on", dev_login_mode::on}, {"off", dev_login_mode::off}}};
-  const v::choice<password_cost_setting> cost{{{"minimum", password_cost_setting::minimum}, {"interactive", password_cost_setting::interactive}, {"moderate", password_cost_setting::moderate}}};
-  const v::choice<provider_place> place{{{"auto", provider_place::automatic}, {"local", provider_place::local}, {"remote", provider_place::remote}}};
-  const v::choice<std::string> durable{{{"inmemory", "inmemory"}, {"sqlite", "sqlite"}, {"postgres", "postgres"}}};
-  const v::choice<std::string> short_lived{{{"inmemory", "inmemory"}, {"sqlite", "sqlite"}, {"file", "file"}, {"redis", "redis"}}};
+  const v::choice<dev_login_mode> dev_login{
+      {{"auto", dev_login_mode::automatic}, {"on", dev_login_mode::on}, {"off", dev_login_mode::off}}};
+  const v::choice<password_cost_setting> cost{{{"minimum", password_cost_setting::minimum},
+                                               {"interactive", password_cost_setting::interactive},
+                                               {"moderate", password_cost_setting::moderate}}};
+  const v::choice<provider_place> place{{{"auto", provider_place::automatic},
+                                         {"local", provider_place::local},
+                                         {"remote", provider_place::remote}}};
+  const v::choice<std::string> durable{
+      {{"inmemory", "inmemory"}, {"sqlite", "sqlite"}, {"postgres", "postgres"}}};
+  const v::choice<std::string> short_lived{
+      {{"inmemory", "inmemory"}, {"sqlite", "sqlite"}, {"file", "file"}, {"redis", "redis"}}};
   const v::choice<std::string> synchronous{{{"full", "full"}, {"normal", "normal"}}};
-  const v::choice<std::string> levels{{{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}, {"off", "off"}}};
+  const v::choice<std::string> levels{{{"trace", "trace"},
+                                       {"debug", "debug"},
+                                       {"info", "info"},
+                                       {"warn", "warn"},
+                                       {"error", "error"},
+                                       {"off", "off"}}};
   return {
-      FM_ROW(http.host, (v::text{255, true}), {"Address to listen on. Beyond loopback, put a TLS proxy in front."}),
+      FM_ROW(http.host, (v::text{255, true}),
+             {"Address to listen on. Beyond loopback, put a TLS proxy in front."}),
       FM_ROW(http.port, (v::whole{0, 65'535}), {"Port to listen on; 0 takes a free one."}),
       FM_ROW(http.io_threads, (v::whole{1, 64}), {"Threads that serve connections."}),
-      FM_ROW(http.connections_max, (v::whole{1, 1'000'000}), {"Open connections; above, new ones are closed."}),
+      FM_ROW(http.connections_max, (v::whole{1, 1'000'000}),
+             {"Open connections; above, new ones are closed."}),
       FM_ROW(http.body_bytes_max, (v::bytes{kib, 1'024 * mib}), {"Longest request body; above: 413."}),
       FM_ROW(http.header_bytes_max, (v::bytes{kib, mib}), {"Longest request head; above: 431."}),
-      FM_ROW(http.pipeline_max, (v::whole{1, 1'000}), {"Requests of one connection that may wait for their answers."}),
-      FM_ROW(http.request_deadline_seconds, (v::duration{1, 3'600}), {"Longest time an ordinary request may take; above: 503.", "seconds"}),
-      FM_ROW(http.query_deadline_seconds, (v::duration{1, 3'600}), {"How long POST …/queries waits for the answer before it says 202.", "seconds"}),
-      FM_ROW(http.keep_alive_seconds, (v::duration{1, 3'600}), {"An idle connection is closed after this.", "seconds"}),
-      FM_ROW(http.header_timeout_seconds, (v::duration{1, 600}), {"A request head must arrive within this.", "seconds"}),
-      FM_ROW(http.drain_seconds, (v::duration{0, 600}), {"At shutdown, time for running requests to end.", "seconds"}),
-      FM_ROW(http.gzip_bytes_min, (v::bytes{0, 1'024 * mib}), {"Answers of at least this size are compressed when the client allows."}),
-      FM_ROW(http.allowed_origins, v::list{64}, {"Browser origins allowed besides our own, separated by commas; * matches any run of characters, as in chrome-extension://*."}),
-      FM_ROW(http.requests_per_second, (v::whole{1, 1'000'000}), {"Requests of one user, or of one address before sign-in; above: 429."}),
+      FM_ROW(http.pipeline_max, (v::whole{1, 1'000}),
+             {"Requests of one connection that may wait for their answers."}),
+      FM_ROW(http.request_deadline_seconds, (v::duration{1, 3'600}),
+             {"Longest time an ordinary request may take; above: 503.", "seconds"}),
+      FM_ROW(http.query_deadline_seconds, (v::duration{1, 3'600}),
+             {"How long POST …/queries waits for the answer before it says 202.", "seconds"}),
+      FM_ROW(http.keep_alive_seconds, (v::duration{1, 3'600}),
+             {"An idle connection is closed after this.", "seconds"}),
+      FM_ROW(http.header_timeout_seconds, (v::duration{1, 600}),
+             {"A request head must arrive within this.", "seconds"}),
+      FM_ROW(http.drain_seconds, (v::duration{0, 600}),
+             {"At shutdown, time for running requests to end.", "seconds"}),
+      FM_ROW(http.gzip_bytes_min, (v::bytes{0, 1'024 * mib}),
+             {"Answers of at least this size are compressed when the client allows."}),
+      FM_ROW(http.allowed_origins, v::list{64},
+             {"Browser origins allowed besides our own, separated by commas; * matches any run of "
+              "characters, as in chrome-extension://*."}),
+      FM_ROW(http.requests_per_second, (v::whole{1, 1'000'000}),
+             {"Requests of one user, or of one address before sign-in; above: 429."}),
       FM_ROW(http.requests_burst, (v::whole{1, 1'000'000}), {"How many of them may come at once."}),
-      FM_ROW(http.sign_ins_per_minute, (v::whole{1, 1'000'000}), {"Registrations and sign-ins of one address; above: 429."}),
+      FM_ROW(http.sign_ins_per_minute, (v::whole{1, 1'000'000}),
+             {"Registrations and sign-ins of one address; above: 429."}),
 
-      FM_ROW(live.client_message_bytes_max, (v::bytes{kib, 64 * mib}), {"Longest message of a live client; above, the connection is closed with 1009."}),
+      FM_ROW(live.client_message_bytes_max, (v::bytes{kib, 64 * mib}),
+             {"Longest message of a live client; above, the connection is closed with 1009."}),
       FM_ROW(live.cases_open_max, (v::whole{1, 10'000}), {"Cases one live connection may have open."}),
       FM_ROW(live.commands_per_second, (v::whole{1, 100'000}), {"Commands of one live connection."}),
       FM_ROW(live.commands_burst, (v::whole{1, 100'000}), {"How many of them may come at once."}),
-      FM_ROW(live.outbox_bytes_max, (v::bytes{64 * kib, 1'024 * mib}), {"What may wait for one slow client; above, it is told it lags and catches up from the log."}),
+      FM_ROW(live.outbox_bytes_max, (v::bytes{64 * kib, 1'024 * mib}),
+             {"What may wait for one slow client; above, it is told it lags and catches up from the log."}),
       FM_ROW(live.heartbeat_seconds, (v::duration{1, 600}), {"Ping and heartbeat interval.", "seconds"}),
-      FM_ROW(live.pong_timeout_seconds, (v::duration{2, 3'600}), {"A client that is silent this long is closed.", "seconds"}),
-      FM_ROW(live.hello_timeout_seconds, (v::duration{1, 60}), {"Time to say hello with a token.", "seconds"}),
-      FM_ROW(live.replay_events_max, (v::whole{100, 1'000'000}), {"A client further behind gets a snapshot instead of a replay."}),
+      FM_ROW(live.pong_timeout_seconds, (v::duration{2, 3'600}),
+             {"A client that is silent this long is closed.", "seconds"}),
+      FM_ROW(live.hello_timeout_seconds, (v::duration{1, 60}),
+             {"Time to say hello with a token.", "seconds"}),
+      FM_ROW(live.replay_events_max, (v::whole{100, 1'000'000}),
+             {"A client further behind gets a snapshot instead of a replay."}),
 
-      FM_ROW(auth.dev_login, dev_login, {"Sign-in without a password, for development: auto = on when listening on loopback only."}),
+      FM_ROW(auth.dev_login, dev_login,
+             {"Sign-in without a password, for development: auto = on when listening on loopback only."}),
       FM_ROW(auth.registration, v::yes_no{}, {"Whether strangers may make an account."}),
       FM_ROW(auth.token_hours, (v::duration{1, 24 * 30}), {"Life of an access token.", "hours"}),
       FM_ROW(auth.refresh_days, (v::duration{1, 365}), {"Life of a refresh token; each works once.", "days"}),
-      FM_ROW(auth.session_minutes, (v::duration{60, 480}), {"A session ends after this long without a request.", "minutes"}),
-      FM_ROW(auth.sessions_per_user, (v::whole{1, 1'000}), {"Live sessions of one user; the oldest idle one gives way."}),
-      FM_ROW(auth.ticket_seconds, (v::duration{1, 600}), {"Life of a live ticket; each works once.", "seconds"}),
+      FM_ROW(auth.session_minutes, (v::duration{60, 480}),
+             {"A session ends after this long without a request.", "minutes"}),
+      FM_ROW(auth.sessions_per_user, (v::whole{1, 1'000}),
+             {"Live sessions of one user; the oldest idle one gives way."}),
+      FM_ROW(auth.ticket_seconds, (v::duration{1, 600}),
+             {"Life of a live ticket; each works once.", "seconds"}),
       FM_ROW(auth.tickets_max, (v::whole{1, 1'000'000}), {"Tickets that may be waiting to be used."}),
-      FM_ROW(auth.login_failures_max, (v::whole{1, 1'000}), {"Wrong passwords of one username within the window; above: 429."}),
-      FM_ROW(auth.login_window_minutes, (v::duration{1, 1'440}), {"The window of auth.login_failures_max.", "minutes"}),
+      FM_ROW(auth.login_failures_max, (v::whole{1, 1'000}),
+             {"Wrong passwords of one username within the window; above: 429."}),
+      FM_ROW(auth.login_window_minutes, (v::duration{1, 1'440}),
+             {"The window of auth.login_failures_max.", "minutes"}),
       FM_ROW(auth.token_cache_max, (v::whole{1, 10'000'000}), {"Accepted tokens kept in memory."}),
       FM_ROW(auth.password_cost, cost, {"Cost of a password hash (argon2id); minimum is for tests."}),
 
-      FM_ROW(cases.open_per_user, (v::whole{1, 1'000'000}), {"Cases of one user that are neither resolved nor closed."}),
-      FM_ROW(cases.idle_minutes, (v::duration{1, 1'440}), {"A case nobody watches leaves memory after this.", "minutes"}),
-      FM_ROW(cases.delta_window_ms, (v::duration{0, 1'000}), {"Streamed text is gathered this long before it is stored and shown.", "milliseconds"}),
+      FM_ROW(cases.open_per_user, (v::whole{1, 1'000'000}),
+             {"Cases of one user that are neither resolved nor closed."}),
+      FM_ROW(cases.idle_minutes, (v::duration{1, 1'440}),
+             {"A case nobody watches leaves memory after this.", "minutes"}),
+      FM_ROW(cases.delta_window_ms, (v::duration{0, 1'000}),
+             {"Streamed text is gathered this long before it is stored and shown.", "milliseconds"}),
       FM_ROW(cases.delta_bytes, (v::bytes{256, 16 * mib}), {"… or until this much is waiting."}),
       FM_ROW(cases.queue_max, (v::whole{1, 10'000}), {"Turns that may wait in one case; above: 429."}),
-      FM_ROW(cases.commands_waiting_max, (v::whole{10, 1'000'000}), {"Commands that may wait in one case; above: 503."}),
+      FM_ROW(cases.commands_waiting_max, (v::whole{10, 1'000'000}),
+             {"Commands that may wait in one case; above: 503."}),
       FM_ROW(cases.subscribers_max, (v::whole{1, 1'000'000}), {"Listeners of one case; above: 503."}),
-      FM_ROW(cases.context_characters, (v::whole{1'000, 10'000'000}), {"What the model is shown of a case, at most.", "characters"}),
-      FM_ROW(cases.history_messages, (v::whole{1, 1'000}), {"Earlier messages read for the model's context."}),
-      FM_ROW(cases.compact_after_seconds, (v::duration{1, 86'400}), {"The pieces of a finished answer are dropped from the log after this (the answer stays).", "seconds"}),
+      FM_ROW(cases.context_characters, (v::whole{1'000, 10'000'000}),
+             {"What the model is shown of a case, at most.", "characters"}),
+      FM_ROW(cases.history_messages, (v::whole{1, 1'000}),
+             {"Earlier messages read for the model's context."}),
+      FM_ROW(cases.compact_after_seconds, (v::duration{1, 86'400}),
+             {"The pieces of a finished answer are dropped from the log after this (the answer stays).",
+              "seconds"}),
 
       FM_ROW(storage.cases, durable, {"Where cases and their logs live.", "", {"CASE_STORAGE_TYPE"}}),
       FM_ROW(storage.users, durable, {"Where users live.", "", {"USER_STORAGE_TYPE"}}),
-      FM_ROW(storage.sessions, short_lived, {"Where sessions, tokens and idempotency records live.", "", {"SESSION_STORAGE_TYPE"}}),
-      FM_ROW(storage.data, (v::text{4'096, true}), {"The data directory; one server at a time.", "", {"FAULTMAVEN_DATA"}}),
-      FM_ROW(storage.synchronous, synchronous, {"SQLite: full survives a power cut; normal is faster and may lose the last moments of one, never after a mere crash."}),
+      FM_ROW(storage.sessions, short_lived,
+             {"Where sessions, tokens and idempotency records live.", "", {"SESSION_STORAGE_TYPE"}}),
+      FM_ROW(storage.data, (v::text{4'096, true}),
+             {"The data directory; one server at a time.", "", {"FAULTMAVEN_DATA"}}),
+      FM_ROW(storage.synchronous, synchronous,
+             {"SQLite: full survives a power cut; normal is faster and may lose the last moments of one, "
+              "never after a mere crash."}),
       FM_ROW(storage.reader_threads, (v::whole{1, 64}), {"Threads that read from the stores."}),
       FM_ROW(storage.reader_queue_max, (v::whole{1, 1'000'000}), {"Reads that may wait; above: 503."}),
-      FM_ROW(storage.batch_max, (v::whole{1, 10'000}), {"Commits of all cases gathered into one transaction."}),
+      FM_ROW(storage.batch_max, (v::whole{1, 10'000}),
+             {"Commits of all cases gathered into one transaction."}),
       FM_ROW(storage.batch_bytes_max, (v::bytes{64 * kib, 256 * mib}), {"Text in one transaction, about."}),
-      FM_ROW(storage.queue_max, (v::whole{1, 1'000'000}), {"Commits that may wait for the writer; above: 503."}),
+      FM_ROW(storage.queue_max, (v::whole{1, 1'000'000}),
+             {"Commits that may wait for the writer; above: 503."}),
 
-      FM_ROW(llm.base_url, v::url{}, {"An OpenAI-compatible service, as https://api.openai.com/v1 or http://127.0.0.1:11434/v1. Empty: the built-in analyst answers."}),
-      FM_ROW(llm.api_key, (v::text{4'096, false}), {"Its key; better in the environment than in a file.", "", {}, true}),
+      FM_ROW(llm.base_url, v::url{},
+             {"An OpenAI-compatible service, as https://api.openai.com/v1 or http://127.0.0.1:11434/v1. "
+              "Empty: the built-in analyst answers."}),
+      FM_ROW(llm.api_key, (v::text{4'096, false}),
+             {"Its key; better in the environment than in a file.", "", {}, true}),
       FM_ROW(llm.model, (v::text{255, false}), {"The model's name there."}),
-      FM_ROW(llm.place, place, {"Whether text sent there stays on this machine or network: auto = by the host in llm.base_url."}),
+      FM_ROW(
+          llm.place, place,
+          {"Whether text sent there stays on this machine or network: auto = by the host in llm.base_url."}),
       FM_ROW(llm.temperature, (v::number{0, 2}), {"How freely the model chooses its words."}),
-      FM_ROW(llm.max_tokens, (v::whole{0, 1'000'000}), {"Longest answer; 0 = the service's own limit.", "tokens"}),
-      FM_ROW(llm.first_token_seconds, (v::duration{1, 3'600}), {"Longest wait for the first word.", "seconds"}),
-      FM_ROW(llm.idle_seconds, (v::duration{1, 3'600}), {"Longest silence in the middle of an answer.", "seconds"}),
-      FM_ROW(llm.total_seconds, (v::duration{1, 86'400}), {"Longest answer in time, retries included.", "seconds"}),
-      FM_ROW(llm.retries, (v::whole{0, 10}), {"How often a request that failed before its first word is made again."}),
+      FM_ROW(llm.max_tokens, (v::whole{0, 1'000'000}),
+             {"Longest answer; 0 = the service's own limit.", "tokens"}),
+      FM_ROW(llm.first_token_seconds, (v::duration{1, 3'600}),
+             {"Longest wait for the first word.", "seconds"}),
+      FM_ROW(llm.idle_seconds, (v::duration{1, 3'600}),
+             {"Longest silence in the middle of an answer.", "seconds"}),
+      FM_ROW(llm.total_seconds, (v::duration{1, 86'400}),
+             {"Longest answer in time, retries included.", "seconds"}),
+      FM_ROW(llm.retries, (v::whole{0, 10}),
+             {"How often a request that failed before its first word is made again."}),
       FM_ROW(llm.answer_bytes_max, (v::bytes{kib, 64 * mib}), {"A longer answer is cut and marked."}),
-      FM_ROW(llm.calls_max, (v::whole{1, 10'000}), {"Requests to the model at once; above, the turn fails as overloaded."}),
+      FM_ROW(llm.calls_max, (v::whole{1, 10'000}),
+             {"Requests to the model at once; above, the turn fails as overloaded."}),
 
       FM_ROW(log.level, levels, {"What is written to standard error."}),
 
@@ -133,8 +195,12 @@ std::vector<setting_info> make_table() {
       FM_ROW(actors.work_threads, (v::whole{1, 256}), {"Threads for analysis and password hashing."}),
       FM_ROW(actors.work_queue_max, (v::whole{1, 100'000}), {"Such work that may wait; above: 503."}),
 
-      FM_ROW(features.case_agent, v::yes_no{}, {"Whether questions are answered; off: 503 with the reason.", "", {"ENABLE_CASE_AGENT_INTEGRATION"}}),
-      FM_ROW(features.reports, v::yes_no{}, {"Whether reports are made; off: 503 with the reason.", "", {"FEATURE_REPORT_PERSISTENCE"}}),
+      FM_ROW(features.case_agent, v::yes_no{},
+             {"Whether questions are answered; off: 503 with the reason.",
+              "",
+              {"ENABLE_CASE_AGENT_INTEGRATION"}}),
+      FM_ROW(features.reports, v::yes_no{},
+             {"Whether reports are made; off: 503 with the reason.", "", {"FEATURE_REPORT_PERSISTENCE"}}),
   };
 }
 #undef FM_ROW
@@ -174,7 +240,8 @@ std::string nearest_setting(std::string_view key) {
   for (auto& info : settings_table()) {
     auto distance = edit_distance(key, info.key);
     if (key.find('.') == std::string_view::npos)
-      distance = std::min(distance, edit_distance(key, std::string_view{info.key}.substr(info.key.find('.') + 1)));
+      distance =
+          std::min(distance, edit_distance(key, std::string_view{info.key}.substr(info.key.find('.') + 1)));
     if (distance < best_distance) {
       best_distance = distance;
       best = info.key;

@@ -1,5 +1,6 @@
-// How each kind of setting is read from text and printed back: strict, with bounds, and with a message that says
-// what would have been right. A parse returns nothing on success, else the end of a sentence ("must be …").
+// How each kind of setting is read from text and printed back: strict, with bounds, and with a message that
+// says what would have been right. A parse returns nothing on success, else the end of a sentence ("must be
+// …").
 #pragma once
 
 #include "protocol/base/text.hpp"
@@ -40,16 +41,14 @@ struct whole {
   std::int64_t least, most;
   std::string kind() const { return "whole number"; }
   std::string range() const { return std::to_string(least) + " to " + std::to_string(most); }
-  template <class T>
-  complaint parse(std::string_view text, T& out) const {
+  template <class T> complaint parse(std::string_view text, T& out) const {
     const auto n = parse_whole(text);
     if (!n || *n < least || *n > most)
       return "must be a whole number from " + range();
     out = static_cast<T>(*n);
     return std::nullopt;
   }
-  template <class T>
-  std::string print(const T& value) const { return std::to_string(value); }
+  template <class T> std::string print(const T& value) const { return std::to_string(value); }
 };
 
 struct number {
@@ -74,7 +73,9 @@ struct number {
 struct bytes {
   std::int64_t least, most;
   std::string kind() const { return "bytes"; }
-  std::string range() const { return print(static_cast<std::size_t>(least)) + " to " + print(static_cast<std::size_t>(most)); }
+  std::string range() const {
+    return print(static_cast<std::size_t>(least)) + " to " + print(static_cast<std::size_t>(most));
+  }
   complaint parse(std::string_view text, std::size_t& out) const {
     const auto [digits, unit] = split_unit(text);
     const auto n = parse_whole(digits);
@@ -128,14 +129,16 @@ struct duration {
     else if (unit == "d")
       factor = 86'400'000;
     constexpr auto largest = std::numeric_limits<std::int64_t>::max();
-    if (!n || factor == 0 || *n < 0 || *n > largest / factor || *n * factor % own != 0 || *n * factor / own < least ||
-        *n * factor / own > most)
+    if (!n || factor == 0 || *n < 0 || *n > largest / factor || *n * factor % own != 0 ||
+        *n * factor / own < least || *n * factor / own > most)
       return "must be a time from " + range() + " (a bare number, or with ms, s, min, h or d)";
     out = unit_type{static_cast<Rep>(*n * factor / own)};
     return std::nullopt;
   }
   template <class Rep, class Period>
-  std::string print(const std::chrono::duration<Rep, Period>& value) const { return std::to_string(value.count()); }
+  std::string print(const std::chrono::duration<Rep, Period>& value) const {
+    return std::to_string(value.count());
+  }
 };
 
 struct yes_no {
@@ -183,8 +186,9 @@ struct url {
   complaint parse(std::string_view value, std::string& out) const {
     const auto scheme = value.find("://");
     const bool web = value.starts_with("http://") || value.starts_with("https://");
-    if (!value.empty() && (!web || value.size() <= scheme + 3 || value.size() > 2'048 || has_control_character(value) ||
-                           value.find_first_of(" \"<>") != std::string_view::npos))
+    if (!value.empty() &&
+        (!web || value.size() <= scheme + 3 || value.size() > 2'048 || has_control_character(value) ||
+         value.find_first_of(" \"<>") != std::string_view::npos))
       return "must be empty or a URL that starts with http:// or https://";
     out = std::string{value};
     return std::nullopt;
@@ -221,8 +225,7 @@ struct list {
   }
 };
 
-template <class T>
-struct choice {
+template <class T> struct choice {
   std::vector<std::pair<std::string, T>> words;
   std::string kind() const {
     std::string all;

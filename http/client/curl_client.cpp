@@ -1,5 +1,5 @@
-// One thread, one multi handle. Other threads only leave notes (start this, cancel that) and wake it; everything
-// about a transfer is touched by the engine's thread alone.
+// One thread, one multi handle. Other threads only leave notes (start this, cancel that) and wake it;
+// everything about a transfer is touched by the engine's thread alone.
 #include "http/client/curl_client.hpp"
 
 #include "protocol/base/logging.hpp"
@@ -86,7 +86,8 @@ std::size_t on_header_line(char* data, std::size_t size, std::size_t count, void
           t.events.on_head(t.head);
       }
     } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
-      t.head.headers.emplace_back(ascii_lower(trimmed(line.substr(0, colon))), trimmed(line.substr(colon + 1)));
+      t.head.headers.emplace_back(ascii_lower(trimmed(line.substr(0, colon))),
+                                  trimmed(line.substr(colon + 1)));
     }
   } catch (const std::exception& e) {
     t.fault = make_failure(errc::internal, std::string{"The answer could not be handled: "} + e.what());
@@ -118,8 +119,8 @@ std::size_t on_body_bytes(char* data, std::size_t size, std::size_t count, void*
 
 bool plain_header(const std::string& name, const std::string& value) {
   const auto bad = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
-  return !name.empty() && name.find(':') == std::string::npos && std::none_of(name.begin(), name.end(), bad) &&
-         std::none_of(value.begin(), value.end(), bad);
+  return !name.empty() && name.find(':') == std::string::npos &&
+         std::none_of(name.begin(), name.end(), bad) && std::none_of(value.begin(), value.end(), bad);
 }
 
 failure failure_of(CURLcode code, const transfer& t) {
@@ -131,11 +132,18 @@ failure failure_of(CURLcode code, const transfer& t) {
   failure f;
   f.detail = said + ".";
   switch (code) {
-  case CURLE_OPERATION_TIMEDOUT: f.code = errc::timed_out; break;
+  case CURLE_OPERATION_TIMEDOUT:
+    f.code = errc::timed_out;
+    break;
   case CURLE_URL_MALFORMAT:
-  case CURLE_UNSUPPORTED_PROTOCOL: f.code = errc::invalid; break;
-  case CURLE_OUT_OF_MEMORY: f.code = errc::overloaded; break;
-  default: f.code = errc::unavailable;
+  case CURLE_UNSUPPORTED_PROTOCOL:
+    f.code = errc::invalid;
+    break;
+  case CURLE_OUT_OF_MEMORY:
+    f.code = errc::overloaded;
+    break;
+  default:
+    f.code = errc::unavailable;
   }
   // Nothing of the request was sent: it may be made again whatever it does.
   if (until_sent <= 0)
@@ -267,8 +275,10 @@ struct engine : std::enable_shared_from_this<engine> {
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); // do not wait for a name lookup when a call is cancelled
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, r.connect_timeout.count())));
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, r.total_timeout.count())));
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(std::max<std::int64_t>(1, r.connect_timeout.count())));
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
+                     static_cast<long>(std::max<std::int64_t>(1, r.total_timeout.count())));
     curl_easy_setopt(e, CURLOPT_USERAGENT, settings.user_agent.c_str());
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t.header_list);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t.error_text.data());
@@ -333,10 +343,12 @@ struct engine : std::enable_shared_from_this<engine> {
     const auto now = steady::now();
     std::vector<CURL*> silent;
     for (auto& [easy, t] : running)
-      if (t->head_given && t->request.idle_timeout.count() > 0 && now - t->last_heard >= t->request.idle_timeout)
+      if (t->head_given && t->request.idle_timeout.count() > 0 &&
+          now - t->last_heard >= t->request.idle_timeout)
         silent.push_back(easy);
     for (auto* easy : silent)
-      remove(easy, make_failure(errc::timed_out, "The other side stopped sending in the middle of its answer."));
+      remove(easy,
+             make_failure(errc::timed_out, "The other side stopped sending in the middle of its answer."));
   }
 
   std::chrono::milliseconds longest_wait() const {
@@ -344,7 +356,8 @@ struct engine : std::enable_shared_from_this<engine> {
     const auto now = steady::now();
     for (auto& [easy, t] : running)
       if (t->head_given && t->request.idle_timeout.count() > 0)
-        wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(t->last_heard + t->request.idle_timeout - now));
+        wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(t->last_heard +
+                                                                           t->request.idle_timeout - now));
     return std::max(wait, std::chrono::milliseconds{0});
   }
 

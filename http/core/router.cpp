@@ -50,7 +50,8 @@ void router::add(route r) {
       return;
     }
   std::vector<std::string> parts;
-  for (auto part : segments(r.pattern).value())
+  const auto split = segments(r.pattern);
+  for (auto part : split.value())
     parts.emplace_back(part);
   patterns_.push_back(std::move(parts));
   routes_.push_back(std::move(r));

@@ -28,15 +28,13 @@ void health(const rest_deps_ptr& rest, const exchange_ptr& x, const registry_sta
   }));
 }
 
-void ready(const rest_deps_ptr& rest, const exchange_ptr& x, const registry_status& s) {
-  const bool draining = rest->draining && rest->draining();
-  const bool good = s.store_works && !draining;
-  auto r = json_response(good ? 200 : 503, [&](json_writer& w) {
-    w.member("status", good ? "ready" : "not_ready");
-    if (!good)
-      w.member("reason", draining ? "draining" : "store");
+void ready(const exchange_ptr& x, const registry_status& s) {
+  auto r = json_response(s.store_works ? 200 : 503, [&](json_writer& w) {
+    w.member("status", s.store_works ? "ready" : "not_ready");
+    if (!s.store_works)
+      w.member("reason", s.store_detail);
   });
-  if (!good)
+  if (!s.store_works)
     r.with("Retry-After", "1");
   x->respond(std::move(r));
 }
@@ -64,8 +62,8 @@ void add_health_routes(router& routes, const rest_deps_ptr& rest) {
   add("/health/live", "The process answers", {200}, [](const exchange_ptr& x) {
     x->respond(json_response(200, [](json_writer& w) { w.member("status", "alive"); }));
   });
-  add("/health/ready", "Ready for work; 503 when the store is down or the server drains", {200, 503}, [rest](const exchange_ptr& x) {
-    with_status(rest, x, [rest](const exchange_ptr& e, const registry_status& s) { ready(rest, e, s); });
+  add("/health/ready", "Ready for work; 503 while the store is down", {200, 503}, [rest](const exchange_ptr& x) {
+    with_status(rest, x, ready);
   });
   add("/health/dependencies", "What the server stands on", {200}, [rest](const exchange_ptr& x) {
     with_status(rest, x, dependencies);

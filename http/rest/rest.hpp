@@ -29,8 +29,6 @@ struct rest_deps {
   std::chrono::milliseconds query_deadline{120'000};
   /// Streams one turn's events (the live module does it).
   std::function<void(const exchange_ptr&, const case_id&, const turn_receipt&)> stream_turn;
-  /// Whether the server has begun to drain: it is not ready then. May be null.
-  std::function<bool()> draining;
 };
 using rest_deps_ptr = std::shared_ptr<const rest_deps>;
 

@@ -111,7 +111,7 @@ using hub_ptr = std::shared_ptr<hub>;
 
 struct live_exchange final : exchange, std::enable_shared_from_this<live_exchange> {
   hub_ptr shared;
-  std::weak_ptr<session> of;
+  std::shared_ptr<session> of; ///< kept while the request is worked on; ends with the answer, the deadline or a close
   net::any_io_executor executor;
   std::atomic<bool> answered{false};
   /// The deadline answered; the handler's own answer is still wanted for the idempotency record.
@@ -266,7 +266,7 @@ public:
   std::shared_ptr<live_exchange> make_exchange(bh::request<bh::string_body> head) {
     auto x = std::make_shared<live_exchange>();
     x->shared = hub_;
-    x->of = weak_from_this();
+    x->of = shared_from_this();
     x->executor = socket_.get_executor();
     receiving_ = false;
     keep_alive_ = keep_alive_ && head.keep_alive();
@@ -487,7 +487,7 @@ public:
   void refuse(int status, const failure& f) {
     auto x = std::make_shared<live_exchange>();
     x->shared = hub_;
-    x->of = weak_from_this();
+    x->of = shared_from_this();
     x->executor = socket_.get_executor();
     x->in.request_id = random_uuid(*hub_->deps.random);
     linger_ = true;
@@ -853,7 +853,7 @@ void live_exchange::respond(response r) {
   if (shared->stopped)
     return;
   net::dispatch(executor, [self = shared_from_this(), r = std::move(r)]() mutable {
-    if (auto s = self->of.lock())
+    if (auto s = self->of)
       s->write_response(self, std::move(r));
   });
 }
@@ -864,7 +864,7 @@ body_stream_ptr live_exchange::stream(response head, std::function<void()> close
   stream->executor = executor;
   stream->closed = std::move(closed);
   stream->drained = std::move(drained);
-  if (auto s = of.lock())
+  if (auto s = of)
     stream->bytes_max = s->shared().deps.settings.stream_bytes_max;
   if (answered.exchange(true)) {
     stream->over = true;
@@ -872,7 +872,7 @@ body_stream_ptr live_exchange::stream(response head, std::function<void()> close
   }
   store_idempotent(nullptr); // a stream cannot be replayed; its turn is found again by its client_turn_id
   net::post(executor, [self = shared_from_this(), head = std::move(head), stream]() mutable {
-    if (auto s = self->of.lock())
+    if (auto s = self->of)
       s->begin_stream(self, std::move(head), stream);
     else
       stream->end();
@@ -882,14 +882,14 @@ body_stream_ptr live_exchange::stream(response head, std::function<void()> close
 
 void live_exchange::extend_deadline(std::chrono::milliseconds total) {
   net::dispatch(executor, [self = shared_from_this(), total] {
-    if (auto s = self->of.lock(); s && s->current_ == self && !self->answered)
+    if (auto s = self->of; s && s->current_ == self && !self->answered)
       s->arm(total);
   });
 }
 
 void live_exchange::respond_after(std::chrono::milliseconds in, response r) {
   net::dispatch(executor, [self = shared_from_this(), in, r = std::move(r)]() mutable {
-    if (auto s = self->of.lock(); s && s->current_ == self && !self->answered) {
+    if (auto s = self->of; s && s->current_ == self && !self->answered) {
       self->fallback = std::move(r);
       s->arm(in);
     }

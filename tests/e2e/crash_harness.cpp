@@ -461,7 +461,7 @@ child_process::options server_options(const settings& s, const std::string& mode
                    {"FAULTMAVEN_LLM_MODEL", "scripted"},
                    {"FAULTMAVEN_HTTP_REQUESTS_PER_SECOND", "100000"},
                    {"FAULTMAVEN_HTTP_REQUESTS_BURST", "100000"},
-                   {"FAULTMAVEN_AUTH_SIGN_INS_PER_MINUTE", "100000"},
+                   {"FAULTMAVEN_HTTP_SIGN_INS_PER_MINUTE", "100000"},
                    // Early, so that many a resume goes over compacted deltas.
                    {"FAULTMAVEN_CASES_COMPACT_AFTER_SECONDS", "2"}};
   o.output = s.directory / ("server-" + std::to_string(round) + ".log");

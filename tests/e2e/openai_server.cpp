@@ -1,7 +1,9 @@
-// A stand-in for an OpenAI-compatible service: streams words at a steady pace, on request with the time each was
-// sent, and logs who closed early. For end-to-end tests and latency measurements; it answers any key and model.
+// A stand-in for an OpenAI-compatible service: streams words at a steady pace, on request with the time each
+// was sent, and logs who closed early. For end-to-end tests and latency measurements; it answers any key and
+// model.
 //
-//   fm_openai_server [--port N] [--tokens N] [--tokens-per-second N] [--first-token-ms N] [--stamp] [--log FILE]
+//   fm_openai_server [--port N] [--tokens N] [--tokens-per-second N] [--first-token-ms N] [--stamp] [--log
+//   FILE]
 // Prints "listening on http://127.0.0.1:PORT/v1" and serves until it is killed.
 #include "protocol/base/json_writer.hpp"
 #include "tests/support/scripted_http_server.hpp"
@@ -26,14 +28,26 @@ struct options {
 };
 
 std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 std::string chunk_of(const std::string& content, const char* finish) {
   std::string json = "data: ";
   fm::json_writer w{json};
-  w.begin_object().member("id", "chatcmpl-stub").member("object", "chat.completion.chunk").key("choices").begin_array();
-  w.begin_object().member("index", 0).key("delta").begin_object().member("content", content).end_object().key("finish_reason");
+  w.begin_object()
+      .member("id", "chatcmpl-stub")
+      .member("object", "chat.completion.chunk")
+      .key("choices")
+      .begin_array();
+  w.begin_object()
+      .member("index", 0)
+      .key("delta")
+      .begin_object()
+      .member("content", content)
+      .end_object()
+      .key("finish_reason");
   if (finish)
     w.value(finish);
   else
@@ -70,7 +84,10 @@ public:
     r.next = [this, number = request.number, at = std::size_t{0}]() mutable { return step(number, at++); };
     return r;
   }
-  void on_client_closed_early(std::size_t number) override { note("closed_early", number, sent_[number]); sent_.erase(number); }
+  void on_client_closed_early(std::size_t number) override {
+    note("closed_early", number, sent_[number]);
+    sent_.erase(number);
+  }
   void on_violation(std::string what) override { std::fprintf(stderr, "violation: %s\n", what.c_str()); }
 
 private:
@@ -86,7 +103,9 @@ private:
       return s;
     }
     // Whole milliseconds that add up to the exact pace.
-    const auto due = [&](std::size_t n) { return static_cast<long>(static_cast<double>(n) * 1'000.0 / options_.tokens_per_second); };
+    const auto due = [&](std::size_t n) {
+      return static_cast<long>(static_cast<double>(n) * 1'000.0 / options_.tokens_per_second);
+    };
     s.delay = std::chrono::milliseconds{at == 0 ? options_.first_token_ms : due(at) - due(at - 1)};
     s.bytes = [this, number, at] {
       ++sent_[number];
@@ -100,7 +119,8 @@ private:
   void note(const char* what, std::size_t number, std::size_t tokens) {
     if (!log_)
       return;
-    std::fprintf(log_, "%lld %s request=%zu tokens=%zu\n", static_cast<long long>(now_us()), what, number, tokens);
+    std::fprintf(log_, "%lld %s request=%zu tokens=%zu\n", static_cast<long long>(now_us()), what, number,
+                 tokens);
     std::fflush(log_);
   }
 

@@ -1,4 +1,5 @@
-// Stores, a clock and an executor for the identity tests: in memory, stricter than the real ones, and able to fail.
+// Stores, a clock and an executor for the identity tests: in memory, stricter than the real ones, and able to
+// fail.
 #pragma once
 
 #include "actors/identity/identity.hpp"
@@ -28,7 +29,7 @@ struct memory_users final : user_store {
     for (auto& [id, other] : by_id) {
       const char* field = ascii_lower(other.person.username) == ascii_lower(r.person.username) ? "username"
                           : !r.person.email.empty() && other.person.email == r.person.email    ? "email"
-                                                                                                : nullptr;
+                                                                                               : nullptr;
       if (field) {
         auto f = make_conflict("ALREADY_EXISTS", "That name is taken.");
         f.with_fact("field", field);

@@ -1,5 +1,5 @@
-// The identity actor over in-memory stores, on CAF's testing scheduler: nothing happens between two lines of a test
-// that the test did not ask for.
+// The identity actor over in-memory stores, on CAF's testing scheduler: nothing happens between two lines of
+// a test that the test did not ask for.
 #include "actors/identity/accounts.hpp"
 #include "actors/identity/identity.hpp"
 #include "protocol/base/sha256.hpp"
@@ -32,7 +32,8 @@ struct heard_revocations final : revocation_sink {
 struct identity_test : testing::Test {
   test_config config;
   caf::actor_system system{config};
-  caf::scheduler::test_coordinator& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+  caf::scheduler::test_coordinator& scheduler =
+      dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
   std::shared_ptr<manual_clock> clock = std::make_shared<manual_clock>();
   std::shared_ptr<memory_users> users = std::make_shared<memory_users>();
   std::shared_ptr<memory_sessions> sessions = std::make_shared<memory_sessions>(clock);
@@ -61,8 +62,7 @@ struct identity_test : testing::Test {
   }
 
   /// Sends, runs everything, and gives the answer, which must have come exactly then.
-  template <class T, class Message>
-  outcome<T> ask(Message m) {
+  template <class T, class Message> outcome<T> ask(Message m) {
     auto got = std::make_shared<std::optional<outcome<T>>>();
     m.answer = reply<T>{[got](outcome<T> r) { got->emplace(std::move(r)); }};
     caf::anon_send(actor, std::move(m));
@@ -72,7 +72,8 @@ struct identity_test : testing::Test {
     return **got;
   }
   outcome<sign_in_result> sign_up(const std::string& name, const std::string& client = "laptop") {
-    return ask<sign_in_result>(register_user{name, name + "@example.org", "correct horse", "", client_id{client}, {}});
+    return ask<sign_in_result>(
+        register_user{name, name + "@example.org", "correct horse", "", client_id{client}, {}});
   }
   outcome<sign_in_result> sign_in(const std::string& name, const std::string& password = "correct horse",
                                   const std::string& client = "laptop") {
@@ -169,9 +170,10 @@ TEST_F(identity_test, ManyAttemptsAtOnceCannotSlipPastTheLimit) {
   work->hold = true;
   std::vector<errc> codes;
   for (int i = 0; i < 30; ++i)
-    caf::anon_send(actor, login{"ada", "wrong password", {}, reply<sign_in_result>{[&codes](outcome<sign_in_result> r) {
-                                  codes.push_back(r ? errc::internal : r.error().code);
-                                }}});
+    caf::anon_send(
+        actor, login{"ada", "wrong password", {}, reply<sign_in_result>{[&codes](outcome<sign_in_result> r) {
+                       codes.push_back(r ? errc::internal : r.error().code);
+                     }}});
   scheduler.run();
   EXPECT_EQ(codes.size(), 20U) << "twenty were refused before any was judged";
   for (int i = 0; i < 30; ++i) {
@@ -242,7 +244,8 @@ TEST_F(identity_test, LogoutEndsEveryTokenOfThatSignInAndTellsTheListeners) {
   ASSERT_TRUE(ask<done_t>(logout{longer->access_token, {}}));
   EXPECT_EQ(who(longer->access_token).error().code, errc::unauthenticated);
   EXPECT_EQ(who(laptop->access_token).error().code, errc::unauthenticated);
-  EXPECT_EQ(ask<sign_in_result>(refresh_login{longer->refresh_token, {}}).error().code, errc::unauthenticated);
+  EXPECT_EQ(ask<sign_in_result>(refresh_login{longer->refresh_token, {}}).error().code,
+            errc::unauthenticated);
   EXPECT_TRUE(who(phone->access_token)) << "another device stays signed in";
   EXPECT_EQ(std::set<std::string>(sink->tokens.begin(), sink->tokens.end()),
             (std::set<std::string>{sha256_hex(longer->access_token), sha256_hex(laptop->access_token)}));
@@ -256,7 +259,9 @@ TEST_F(identity_test, ATokenRevokedWhileItWasLookedUpDoesNotComeBack) {
   restart();
   std::optional<outcome<authenticated>> looked;
   work->hold = true;
-  caf::anon_send(actor, authenticate{first->access_token, reply<authenticated>{[&](outcome<authenticated> r) { looked = std::move(r); }}});
+  caf::anon_send(actor, authenticate{first->access_token, reply<authenticated>{[&](outcome<authenticated> r) {
+                                       looked = std::move(r);
+                                     }}});
   scheduler.run();
   ASSERT_EQ(work->held.size(), 1U);
   auto lookup = std::move(work->held.front());
@@ -278,7 +283,9 @@ TEST_F(identity_test, ARefreshTokenWorksOnceEvenWhenUsedTwiceAtOnce) {
   int good = 0, bad = 0;
   work->hold = true;
   for (int i = 0; i < 5; ++i)
-    caf::anon_send(actor, refresh_login{ada->refresh_token, reply<sign_in_result>{[&](outcome<sign_in_result> r) { ++(r ? good : bad); }}});
+    caf::anon_send(
+        actor, refresh_login{ada->refresh_token,
+                             reply<sign_in_result>{[&](outcome<sign_in_result> r) { ++(r ? good : bad); }}});
   scheduler.run();
   for (int i = 0; i < 50 && !work->held.empty(); ++i) {
     work->run_held();
@@ -361,7 +368,8 @@ TEST_F(identity_test, ATicketOpensOnceWithinThirtySecondsAndDiesWithItsToken) {
 struct session_test : identity_test {
   user_id ada = sign_up("ada", "first")->person.id;
   outcome<std::pair<session, bool>> open(const std::string& client, std::chrono::minutes timeout = 180min) {
-    return ask<std::pair<session, bool>>(open_session{ada, client_id{client}, timeout, "troubleshooting", {{"os", "linux"}}, {}});
+    return ask<std::pair<session, bool>>(
+        open_session{ada, client_id{client}, timeout, "troubleshooting", {{"os", "linux"}}, {}});
   }
   std::size_t live() { return ask<std::vector<session>>(list_sessions{ada, {}})->size(); }
 };
@@ -497,7 +505,8 @@ TEST_F(idempotency_test, ARequestThatDiedWithTheServerCountsAsNeverMade) {
 TEST_F(idempotency_test, AHundredAtOnceAreOneFreshAndTheRestRunning) {
   std::map<kind, int> seen;
   for (int i = 0; i < 100; ++i)
-    caf::anon_send(actor, begin_idempotent{ada, "key-00001", "d1", reply<idempotency_state>{[&](outcome<idempotency_state> r) {
+    caf::anon_send(actor, begin_idempotent{ada, "key-00001", "d1",
+                                           reply<idempotency_state>{[&](outcome<idempotency_state> r) {
                                              ASSERT_TRUE(r);
                                              ++seen[r->what];
                                            }}});
@@ -508,7 +517,8 @@ TEST_F(idempotency_test, AHundredAtOnceAreOneFreshAndTheRestRunning) {
 
 TEST_F(idempotency_test, KeysOfDifferentPeopleDoNotMeet) {
   EXPECT_EQ(begin().what, kind::fresh);
-  EXPECT_EQ(ask<idempotency_state>(begin_idempotent{user_id{"user_eve"}, "key-00001", "d2", {}})->what, kind::fresh);
+  EXPECT_EQ(ask<idempotency_state>(begin_idempotent{user_id{"user_eve"}, "key-00001", "d2", {}})->what,
+            kind::fresh);
 }
 
 TEST_F(idempotency_test, AnAnswerTooLongToKeepDoesNotBlockTheKey) {
@@ -563,7 +573,9 @@ TEST_F(identity_test, RequestsAboutOnePersonRunOneAfterAnother) {
 TEST_F(identity_test, WhoeverWaitsWhenTheActorDiesIsAnswered) {
   work->hold = true;
   std::optional<errc> code;
-  caf::anon_send(actor, read_user{user_id{"u"}, reply<user>{[&](outcome<user> r) { code = r ? errc::internal : r.error().code; }}});
+  caf::anon_send(actor, read_user{user_id{"u"}, reply<user>{[&](outcome<user> r) {
+                                    code = r ? errc::internal : r.error().code;
+                                  }}});
   scheduler.run();
   EXPECT_FALSE(code);
   stop();
@@ -580,7 +592,8 @@ TEST_F(identity_test, ReadUserHidesTheDeleted) {
 
 TEST_F(identity_test, AccountsAreListedPageByPage) {
   for (int i = 0; i < 450; ++i)
-    ASSERT_TRUE(identity::add_account(*users, {"user" + std::to_string(i), "", "", "", {user_role::user}, false},
+    ASSERT_TRUE(identity::add_account(*users,
+                                      {"user" + std::to_string(i), "", "", "", {user_role::user}, false},
                                       password_cost::minimum, *clock, *random));
   EXPECT_EQ(identity::list_accounts(*users, 1'000)->size(), 450U);
   EXPECT_EQ(identity::list_accounts(*users, 300)->size(), 300U);

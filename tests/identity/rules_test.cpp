@@ -31,7 +31,8 @@ TEST(identity_rules, UsernamesHaveThreeToFiftyPlainCharacters) {
 TEST(identity_rules, EmailsAreOptionalButShaped) {
   for (const char* good : {"", "ada@example.org", "a.b+c@x.y.z", "root@localhost"})
     EXPECT_TRUE(check_email(good)) << good;
-  for (const char* bad : {"ada", "@x.org", "ada@", "a@b@c", "ada@x..y", "ada @x.org", "ada@.x", "ada@x.", "a@b\n"})
+  for (const char* bad :
+       {"ada", "@x.org", "ada@", "a@b@c", "ada@x..y", "ada @x.org", "ada@.x", "ada@x.", "a@b\n"})
     EXPECT_FALSE(check_email(bad)) << bad;
 }
 
@@ -145,10 +146,12 @@ TEST(identity_records, ComeBackAsTheyWereWritten) {
   EXPECT_EQ(decode_session(encode(s)), s);
   const token_record t{user_id{"u1"}, session_id{"s1"}, client_id{"c"}, t0, t0 + 24h};
   EXPECT_EQ(decode_token(encode(t)), t);
-  const idempotency_record running{false, "boot", "digest", ""}, finished{true, "", "digest", "{\"a\":\"b\"}"};
+  const idempotency_record running{false, "boot", "digest", ""},
+      finished{true, "", "digest", "{\"a\":\"b\"}"};
   EXPECT_EQ(decode_idempotency(encode(running)), running);
   EXPECT_EQ(decode_idempotency(encode(finished)), finished);
-  for (const char* broken : {"", "{", "[]", "{}", "{\"state\":\"odd\",\"body\":\"x\",\"boot\":\"y\"}", "\xFF"}) {
+  for (const char* broken :
+       {"", "{", "[]", "{}", "{\"state\":\"odd\",\"body\":\"x\",\"boot\":\"y\"}", "\xFF"}) {
     EXPECT_FALSE(decode_session(broken)) << broken;
     EXPECT_FALSE(decode_token(broken)) << broken;
     EXPECT_FALSE(decode_idempotency(broken)) << broken;
@@ -158,7 +161,8 @@ TEST(identity_records, ComeBackAsTheyWereWritten) {
 TEST(identity_records, KeysStayShortAndFreeOfPatternsWhateverAClientSends) {
   const user_id ada{"user_0123456789ab"};
   EXPECT_EQ(session_of_client_key(ada, client_id{"chrome-7"}), "session_client:user_0123456789ab:chrome-7");
-  for (const std::string& odd : {std::string{"*"}, std::string{"a:b"}, std::string(10'000, 'x'), std::string{"\n"}}) {
+  for (const std::string& odd :
+       {std::string{"*"}, std::string{"a:b"}, std::string(10'000, 'x'), std::string{"\n"}}) {
     const auto key = session_of_client_key(ada, client_id{odd});
     EXPECT_LE(key.size(), 200U);
     EXPECT_EQ(key.find('*'), std::string::npos);

@@ -76,7 +76,8 @@ TEST_F(curl_client_test, GetsHeadAndBody) {
   EXPECT_TRUE(*got->how);
   EXPECT_EQ(got->head.status, 201);
   EXPECT_EQ(got->body, "hello");
-  EXPECT_NE(std::find(got->head.headers.begin(), got->head.headers.end(), std::pair<std::string, std::string>{"x-thing", "a b"}),
+  EXPECT_NE(std::find(got->head.headers.begin(), got->head.headers.end(),
+                      std::pair<std::string, std::string>{"x-thing", "a b"}),
             got->head.headers.end());
   const auto r = server.requests().at(0);
   EXPECT_EQ(r.method, "GET");

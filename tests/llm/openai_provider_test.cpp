@@ -1,4 +1,5 @@
-// The provider over the real HTTP client and a scripted server: streaming, refusals, retries, deadlines, cancel.
+// The provider over the real HTTP client and a scripted server: streaming, refusals, retries, deadlines,
+// cancel.
 #include "actors/llm/openai_provider.hpp"
 #include "http/client/curl_client.hpp"
 #include "protocol/base/text.hpp"
@@ -14,9 +15,12 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing_support;
 
-std::string delta(const std::string& text) { return R"(data: {"choices":[{"delta":{"content":")" + text + "\"}}]}\n\n"; }
+std::string delta(const std::string& text) {
+  return R"(data: {"choices":[{"delta":{"content":")" + text + "\"}}]}\n\n";
+}
 const std::string stop = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-const std::string usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n";
+const std::string usage =
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n";
 const std::string done_mark = "data: [DONE]\n\n";
 
 struct heard {
@@ -117,8 +121,10 @@ TEST_F(openai_provider_test, EndsAtDoneEvenWhenTheServerKeepsTheLineOpen) {
 }
 
 TEST_F(openai_provider_test, ALocalServerThatDoesNotStreamIsUnderstood) {
-  server.reply(200, R"({"choices":[{"message":{"content":"whole"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}})",
-               {{"Content-Type", "application/json; charset=utf-8"}});
+  server.reply(
+      200,
+      R"({"choices":[{"message":{"content":"whole"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}})",
+      {{"Content-Type", "application/json; charset=utf-8"}});
   ask();
   ASSERT_TRUE(got->wait_end());
   EXPECT_TRUE(*got->how);
@@ -126,8 +132,10 @@ TEST_F(openai_provider_test, ALocalServerThatDoesNotStreamIsUnderstood) {
 }
 
 TEST_F(openai_provider_test, CutAnywhereInBytesTheTextIsTheSame) {
-  const std::string stream = delta("h\xC3\xA9\\u20ac\xF0\x9F\x98\x80") + "data: {\"choices\":[{\"delta\":{\"content\":\"a\xE2\x82\"}}]}\n\n" +
-                             "data: {\"choices\":[{\"delta\":{\"content\":\"\xACz\"}}]}\n\n" + stop + done_mark;
+  const std::string stream = delta("h\xC3\xA9\\u20ac\xF0\x9F\x98\x80") +
+                             "data: {\"choices\":[{\"delta\":{\"content\":\"a\xE2\x82\"}}]}\n\n" +
+                             "data: {\"choices\":[{\"delta\":{\"content\":\"\xACz\"}}]}\n\n" + stop +
+                             done_mark;
   for (std::size_t piece : {1U, 2U, 3U, 7U, 1'000U}) {
     std::vector<std::string> pieces;
     for (std::size_t at = 0; at < stream.size(); at += piece)
@@ -137,7 +145,8 @@ TEST_F(openai_provider_test, CutAnywhereInBytesTheTextIsTheSame) {
     ask();
     ASSERT_TRUE(got->wait_end());
     ASSERT_TRUE(*got->how) << got->fault().detail;
-    EXPECT_EQ(got->text(), "h\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80" "a\xE2\x82\xACz");
+    EXPECT_EQ(got->text(), "h\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"
+                           "a\xE2\x82\xACz");
   }
 }
 
@@ -214,7 +223,8 @@ TEST_F(openai_provider_test, NobodyListeningIsTriedAgainThenSaid) {
   ask();
   ASSERT_TRUE(got->wait_end());
   EXPECT_EQ(got->fault().code, errc::unavailable);
-  EXPECT_TRUE(got->fault().detail.starts_with("The model service cannot be reached: ")) << got->fault().detail;
+  EXPECT_TRUE(got->fault().detail.starts_with("The model service cannot be reached: "))
+      << got->fault().detail;
 }
 
 TEST_F(openai_provider_test, AnAnswerCutInTheMiddleIsAFailureThatKeepsTheText) {

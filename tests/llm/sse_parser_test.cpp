@@ -21,7 +21,8 @@ std::vector<std::string> events_of(std::string_view stream, std::size_t piece, s
 
 TEST(sse_parser, ReadsFieldsCommentsAndManyLinesCutAnywhereWithAnyLineEnd) {
   const std::string base = "\xEF\xBB\xBF: hello\ndata: one\n\nevent: ping\nid: 7\ndata:two\ndata:  three\n\n"
-                           ":\nunknown: x\ndata\n\nretry: 5\n\ndata: \xC3\xA9\xF0\x9F\x98\x80\n\nevent: no data\n\ndata: unfinished";
+                           ":\nunknown: x\ndata\n\nretry: 5\n\ndata: \xC3\xA9\xF0\x9F\x98\x80\n\nevent: no "
+                           "data\n\ndata: unfinished";
   const std::vector<std::string> wanted{"|one|", "ping|two\n three|7", "||7", "|\xC3\xA9\xF0\x9F\x98\x80|7"};
   for (const std::string end : {"\n", "\r", "\r\n"}) {
     std::string stream;
@@ -33,7 +34,10 @@ TEST(sse_parser, ReadsFieldsCommentsAndManyLinesCutAnywhereWithAnyLineEnd) {
 }
 
 TEST(sse_parser, ABomOnlyCountsAtTheVeryStart) {
-  EXPECT_TRUE(events_of("\n\xEF\xBB\xBF" "data: x\n\n", 100).empty());
+  EXPECT_TRUE(events_of("\n\xEF\xBB\xBF"
+                        "data: x\n\n",
+                        100)
+                  .empty());
 }
 
 TEST(sse_parser, ALineAndAnEventHaveALimit) {
@@ -48,7 +52,8 @@ TEST(sse_parser, ALineAndAnEventHaveALimit) {
 TEST(sse_parser, StopsWhenTheTakerHasEnough) {
   sse_parser parser;
   int taken = 0;
-  EXPECT_TRUE(parser.feed("data: 1\n\ndata: 2\n\ndata: 3\n\n", [&](const sse_event&) { return ++taken < 2; }));
+  EXPECT_TRUE(
+      parser.feed("data: 1\n\ndata: 2\n\ndata: 3\n\n", [&](const sse_event&) { return ++taken < 2; }));
   EXPECT_EQ(taken, 2);
 }
 } // namespace

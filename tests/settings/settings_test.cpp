@@ -47,7 +47,8 @@ TEST(settings, EveryDefaultReadsBackAsItself) {
 
 TEST(settings, TheShippedFileIsTheGeneratedOneAndChangesNothing) {
   const auto shipped = read_all(FM_SOURCE_DIR "/config/faultmaven.conf");
-  EXPECT_EQ(shipped, default_settings_file()) << "write it anew: faultmaven config print --default > config/faultmaven.conf";
+  EXPECT_EQ(shipped, default_settings_file())
+      << "write it anew: faultmaven config print --default > config/faultmaven.conf";
   auto loaded = load_settings_text(shipped, "faultmaven.conf");
   ASSERT_TRUE(loaded);
   EXPECT_TRUE(loaded->origins.empty());
@@ -73,11 +74,12 @@ TEST(settings, ProfilesLoad) {
 }
 
 TEST(settings, ReadsSectionsDottedKeysCommentsAndUnits) {
-  auto s = load_settings_text("\xEF\xBB\xBF# a comment\r\n[http]\r\nport = 9000 # inline\r\nbody_bytes_max = 2 MiB\n"
-                              "allowed_origins = https://a.example, chrome-extension://*\n"
-                              "live.heartbeat_seconds = 10\n[cases]\nidle_minutes = 2 h\ndelta_window_ms=40\n"
-                              "[llm]\nmodel = \"a # b \"\nbase_url = http://h/v1\ntemperature = 0.75\n[auth]\nregistration = off\n",
-                              "test.conf");
+  auto s = load_settings_text(
+      "\xEF\xBB\xBF# a comment\r\n[http]\r\nport = 9000 # inline\r\nbody_bytes_max = 2 MiB\n"
+      "allowed_origins = https://a.example, chrome-extension://*\n"
+      "live.heartbeat_seconds = 10\n[cases]\nidle_minutes = 2 h\ndelta_window_ms=40\n"
+      "[llm]\nmodel = \"a # b \"\nbase_url = http://h/v1\ntemperature = 0.75\n[auth]\nregistration = off\n",
+      "test.conf");
   ASSERT_TRUE(s) << s.error().detail;
   EXPECT_EQ(s->http.port, 9'000);
   EXPECT_EQ(s->http.body_bytes_max, 2U << 20);
@@ -92,20 +94,25 @@ TEST(settings, ReadsSectionsDottedKeysCommentsAndUnits) {
 }
 
 TEST(settings, AMistypedKeyIsToldWithItsPlaceAndTheNearestOne) {
-  EXPECT_EQ(complaint("[http]\n\nprot = 80\n"), "test.conf:3: there is no setting \"http.prot\"; did you mean http.port?");
+  EXPECT_EQ(complaint("[http]\n\nprot = 80\n"),
+            "test.conf:3: there is no setting \"http.prot\"; did you mean http.port?");
   EXPECT_NE(complaint("port = 80\n").find("did you mean http.port?"), std::string::npos);
-  EXPECT_NE(complaint("[cases]\nopen_per_users = 3\n").find("did you mean cases.open_per_user?"), std::string::npos);
-  EXPECT_EQ(complaint("[zzz]\nqqqqqqqqqqqqqqqqqq = 1\n"), "test.conf:2: there is no setting \"zzz.qqqqqqqqqqqqqqqqqq\".");
+  EXPECT_NE(complaint("[cases]\nopen_per_users = 3\n").find("did you mean cases.open_per_user?"),
+            std::string::npos);
+  EXPECT_EQ(complaint("[zzz]\nqqqqqqqqqqqqqqqqqq = 1\n"),
+            "test.conf:2: there is no setting \"zzz.qqqqqqqqqqqqqqqqqq\".");
 }
 
 TEST(settings, ABadValueIsToldWithWhatWouldBeRight) {
-  EXPECT_EQ(complaint("[http]\nport = 65536\n"), "test.conf:2: http.port must be a whole number from 0 to 65535 (it is \"65536\").");
-  for (const char* bad : {"[http]\nport = 8o\n", "[http]\nport = -1\n", "[http]\nport =\n", "[http]\nport = 1 2\n",
-                          "[http]\nbody_bytes_max = 1 TiB\n", "[http]\nbody_bytes_max = 99999999999999999999\n",
-                          "[http]\nbody_bytes_max = 9223372036854775807 GiB\n", "[auth]\ntoken_hours = 90 min\n",
-                          "[auth]\nregistration = maybe\n", "[auth]\ndev_login = sometimes\n", "[llm]\ntemperature = nan\n",
-                          "[llm]\ntemperature = 3\n", "[llm]\nbase_url = ftp://x\n", "[log]\nlevel = loud\n",
-                          "[storage]\ncases = mongodb\n", "[storage]\ndata =\n", "[cases]\nidle_minutes = 0\n"})
+  EXPECT_EQ(complaint("[http]\nport = 65536\n"),
+            "test.conf:2: http.port must be a whole number from 0 to 65535 (it is \"65536\").");
+  for (const char* bad :
+       {"[http]\nport = 8o\n", "[http]\nport = -1\n", "[http]\nport =\n", "[http]\nport = 1 2\n",
+        "[http]\nbody_bytes_max = 1 TiB\n", "[http]\nbody_bytes_max = 99999999999999999999\n",
+        "[http]\nbody_bytes_max = 9223372036854775807 GiB\n", "[auth]\ntoken_hours = 90 min\n",
+        "[auth]\nregistration = maybe\n", "[auth]\ndev_login = sometimes\n", "[llm]\ntemperature = nan\n",
+        "[llm]\ntemperature = 3\n", "[llm]\nbase_url = ftp://x\n", "[log]\nlevel = loud\n",
+        "[storage]\ncases = mongodb\n", "[storage]\ndata =\n", "[cases]\nidle_minutes = 0\n"})
     EXPECT_FALSE(load_settings_text(bad, "test.conf")) << bad;
 }
 
@@ -138,9 +145,12 @@ TEST(settings, CommandLineBeatsEnvironmentBeatsFileBeatsBuiltIn) {
 }
 
 TEST(settings, DocumentedEnvironmentNamesWorkAndOurOwnWins) {
-  auto s = from_environment({{"CASE_STORAGE_TYPE", "inmemory"}, {"USER_STORAGE_TYPE", "postgres"},
-                             {"SESSION_STORAGE_TYPE", "redis"}, {"FAULTMAVEN_STORAGE_SESSIONS", "sqlite"},
-                             {"FAULTMAVEN_DATA", "/srv/fm"}, {"ENABLE_CASE_AGENT_INTEGRATION", "false"},
+  auto s = from_environment({{"CASE_STORAGE_TYPE", "inmemory"},
+                             {"USER_STORAGE_TYPE", "postgres"},
+                             {"SESSION_STORAGE_TYPE", "redis"},
+                             {"FAULTMAVEN_STORAGE_SESSIONS", "sqlite"},
+                             {"FAULTMAVEN_DATA", "/srv/fm"},
+                             {"ENABLE_CASE_AGENT_INTEGRATION", "false"},
                              {"FEATURE_REPORT_PERSISTENCE", "true"}});
   ASSERT_TRUE(s) << s.error().detail;
   EXPECT_EQ(s->storage.cases, "inmemory");
@@ -153,11 +163,13 @@ TEST(settings, DocumentedEnvironmentNamesWorkAndOurOwnWins) {
 }
 
 TEST(settings, AStrangeVariableIsAWarningNotAnError) {
-  auto s = from_environment({{"FAULTMAVEN_SERVICE_HOST", "10.0.0.1"}, {"REDIS_HOST", "redis"}, {"PATH", "/bin"}});
+  auto s =
+      from_environment({{"FAULTMAVEN_SERVICE_HOST", "10.0.0.1"}, {"REDIS_HOST", "redis"}, {"PATH", "/bin"}});
   ASSERT_TRUE(s);
   EXPECT_EQ(s->warnings.size(), 2U);
-  EXPECT_EQ(from_environment({{"FAULTMAVEN_HTTP_PORT", "x"}}).error().detail,
-            "environment FAULTMAVEN_HTTP_PORT: http.port must be a whole number from 0 to 65535 (it is \"x\").");
+  EXPECT_EQ(
+      from_environment({{"FAULTMAVEN_HTTP_PORT", "x"}}).error().detail,
+      "environment FAULTMAVEN_HTTP_PORT: http.port must be a whole number from 0 to 65535 (it is \"x\").");
 }
 
 TEST(settings, AMissingFileIsAnError) {
@@ -171,7 +183,8 @@ TEST(settings, AMissingFileIsAnError) {
 }
 
 TEST(settings, SecretsAreNeverShown) {
-  auto s = load_settings_text("[llm]\napi_key = sk-very-secret\nbase_url = http://h/v1\nmodel = m\n", "test.conf");
+  auto s =
+      load_settings_text("[llm]\napi_key = sk-very-secret\nbase_url = http://h/v1\nmodel = m\n", "test.conf");
   ASSERT_TRUE(s);
   const auto shown = print_settings(*s);
   EXPECT_EQ(shown.find("sk-very-secret"), std::string::npos);
@@ -180,7 +193,9 @@ TEST(settings, SecretsAreNeverShown) {
 }
 
 TEST(settings, WhatIsPrintedCanBeReadAgain) {
-  auto s = load_settings_text("[http]\nport = 81\nallowed_origins = a, b\n[llm]\nmodel = \" m # 1\"\nbase_url = http://h\n[live]\nheartbeat_seconds = 7\n", "test.conf");
+  auto s = load_settings_text("[http]\nport = 81\nallowed_origins = a, b\n[llm]\nmodel = \" m # "
+                              "1\"\nbase_url = http://h\n[live]\nheartbeat_seconds = 7\n",
+                              "test.conf");
   ASSERT_TRUE(s);
   auto again = load_settings_text(print_settings(*s), "printed.conf");
   ASSERT_TRUE(again) << again.error().detail;
@@ -199,7 +214,8 @@ TEST(settings, DevLoginFollowsTheAddressUnlessTold) {
     s.http.host = here;
     EXPECT_TRUE(s.dev_login_enabled()) << here;
   }
-  for (const char* outside : {"0.0.0.0", "::", "10.0.0.1", "example.org", "localhost.example.org", "1270.0.0.1", ""}) {
+  for (const char* outside :
+       {"0.0.0.0", "::", "10.0.0.1", "example.org", "localhost.example.org", "1270.0.0.1", ""}) {
     s.http.host = outside;
     EXPECT_FALSE(s.dev_login_enabled()) << outside;
   }

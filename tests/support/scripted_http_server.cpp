@@ -37,16 +37,26 @@ std::string_view trim(std::string_view text) {
 }
 const char* phrase(int status) {
   switch (status) {
-  case 200: return "OK";
-  case 201: return "Created";
-  case 302: return "Found";
-  case 400: return "Bad Request";
-  case 401: return "Unauthorized";
-  case 404: return "Not Found";
-  case 429: return "Too Many Requests";
-  case 500: return "Internal Server Error";
-  case 503: return "Service Unavailable";
-  default: return "Status";
+  case 200:
+    return "OK";
+  case 201:
+    return "Created";
+  case 302:
+    return "Found";
+  case 400:
+    return "Bad Request";
+  case 401:
+    return "Unauthorized";
+  case 404:
+    return "Not Found";
+  case 429:
+    return "Too Many Requests";
+  case 500:
+    return "Internal Server Error";
+  case 503:
+    return "Service Unavailable";
+  default:
+    return "Status";
   }
 }
 
@@ -79,8 +89,10 @@ struct http_stub::impl {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(port);
     socklen_t size = sizeof address;
-    if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener, 512) != 0 ||
-        ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0 || ::pipe2(wake, O_CLOEXEC) != 0) {
+    if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        ::listen(listener, 512) != 0 ||
+        ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+        ::pipe2(wake, O_CLOEXEC) != 0) {
       std::perror("scripted_http_server");
       std::abort();
     }
@@ -108,7 +120,8 @@ struct http_stub::impl {
         watched.push_back({c.fd, static_cast<short>(POLLIN | POLLRDHUP | (c.out.empty() ? 0 : POLLOUT)), 0});
         if (c.step && c.out.empty()) {
           const auto left = std::chrono::ceil<std::chrono::milliseconds>(c.due - now).count();
-          wait = wait < 0 ? static_cast<int>(std::max<long>(0, left)) : std::min(wait, static_cast<int>(std::max<long>(0, left)));
+          wait = wait < 0 ? static_cast<int>(std::max<long>(0, left))
+                          : std::min(wait, static_cast<int>(std::max<long>(0, left)));
         }
       }
       if (::poll(watched.data(), watched.size(), wait) < 0 && errno != EINTR)
@@ -302,12 +315,14 @@ struct http_stub::impl {
   std::thread thread;
 };
 
-http_stub::http_stub(std::uint16_t port, stub_handler& handler) : impl_(std::make_unique<impl>(port, handler)) {}
+http_stub::http_stub(std::uint16_t port, stub_handler& handler)
+    : impl_(std::make_unique<impl>(port, handler)) {}
 http_stub::~http_stub() = default;
 std::uint16_t http_stub::port() const { return impl_->bound; }
 void http_stub::wait() { impl_->thread.join(); }
 
-scripted_http_server::scripted_http_server() : stub_(std::make_unique<http_stub>(std::uint16_t{0}, static_cast<stub_handler&>(*this))) {}
+scripted_http_server::scripted_http_server()
+    : stub_(std::make_unique<http_stub>(std::uint16_t{0}, static_cast<stub_handler&>(*this))) {}
 scripted_http_server::~scripted_http_server() { stub_.reset(); }
 std::uint16_t scripted_http_server::port() const { return stub_->port(); }
 std::string scripted_http_server::url(std::string_view path) const {
@@ -318,17 +333,20 @@ void scripted_http_server::reply(stub_reply next) {
   std::lock_guard lock{mutex_};
   script_.push_back(std::move(next));
 }
-void scripted_http_server::reply(int status, std::string body, std::vector<std::pair<std::string, std::string>> headers) {
+void scripted_http_server::reply(int status, std::string body,
+                                 std::vector<std::pair<std::string, std::string>> headers) {
   stub_reply r;
   r.status = status;
   r.body = std::move(body);
   r.headers = std::move(headers);
   reply(std::move(r));
 }
-void scripted_http_server::stream(std::vector<std::string> pieces, stub_step::kind end, std::chrono::milliseconds between) {
+void scripted_http_server::stream(std::vector<std::string> pieces, stub_step::kind end,
+                                  std::chrono::milliseconds between) {
   stub_reply r;
   r.headers = {{"Content-Type", "text/event-stream"}};
-  r.next = [pieces = std::move(pieces), end, between, at = std::size_t{0}]() mutable -> std::optional<stub_step> {
+  r.next = [pieces = std::move(pieces), end, between,
+            at = std::size_t{0}]() mutable -> std::optional<stub_step> {
     if (at > pieces.size() || (at == pieces.size() && end == stub_step::kind::send))
       return std::nullopt;
     stub_step step;

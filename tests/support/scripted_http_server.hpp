@@ -1,5 +1,5 @@
-// A strict HTTP/1.1 server for tests: one thread, raw sockets, many connections. It answers by script, piece by
-// piece, can fall silent or cut the line anywhere, and tells when the client closed.
+// A strict HTTP/1.1 server for tests: one thread, raw sockets, many connections. It answers by script, piece
+// by piece, can fall silent or cut the line anywhere, and tells when the client closed.
 #pragma once
 
 #include <chrono>
