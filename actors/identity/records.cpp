@@ -1,119 +1,151 @@
-// Written with json_writer, read with simdjson.
+// One flat list of name and value, length first: nothing to escape, nothing to get wrong.
 #include "actors/identity/records.hpp"
 
-#include "protocol/base/json_writer.hpp"
 #include "protocol/base/sha256.hpp"
 
-#include <simdjson.h>
+#include <charconv>
+#include <map>
 
 namespace fm::identity {
 namespace {
-std::int64_t millis(timestamp t) { return t.time_since_epoch().count(); }
-timestamp from_millis(std::int64_t n) { return timestamp{std::chrono::milliseconds{n}}; }
+/// Metadata of a session carries this before its own name, so that it cannot pass for a field of ours.
+constexpr std::string_view metadata_mark = "metadata.";
 
-/// One object whose members are read by name; anything missing or of another type marks it bad.
-struct object_reader {
-  explicit object_reader(std::string_view json) {
-    bad = parser.parse(json.data(), json.size()).get_object().get(object) != simdjson::SUCCESS;
+class field_writer {
+public:
+  field_writer& text(std::string_view name, std::string_view value) {
+    for (auto part : {name, value}) {
+      out_ += std::to_string(part.size());
+      out_ += ':';
+      out_ += part;
+    }
+    return *this;
   }
-  std::string text(const char* name) {
-    std::string_view value;
-    if (bad || object[name].get_string().get(value) != simdjson::SUCCESS)
-      bad = true;
-    return std::string{value};
+  field_writer& whole(std::string_view name, std::int64_t value) { return text(name, std::to_string(value)); }
+  field_writer& time(std::string_view name, timestamp t) { return whole(name, t.time_since_epoch().count()); }
+  std::string take() { return std::move(out_); }
+
+private:
+  std::string out_;
+};
+
+/// Reads all fields at once; a missing or malformed one marks the whole record bad.
+class field_reader {
+public:
+  explicit field_reader(std::string_view stored) {
+    while (!bad && !stored.empty()) {
+      const auto name = part(stored);
+      const auto value = part(stored);
+      fields.emplace(name, value);
+    }
   }
-  std::int64_t whole(const char* name) {
+  std::string text(std::string_view name) {
+    const auto found = fields.find(name);
+    if (found != fields.end())
+      return std::string{found->second};
+    bad = true;
+    return {};
+  }
+  std::int64_t whole(std::string_view name) {
+    const auto digits = text(name);
     std::int64_t value = 0;
-    if (bad || object[name].get_int64().get(value) != simdjson::SUCCESS)
+    const auto end = digits.data() + digits.size();
+    if (const auto [at, error] = std::from_chars(digits.data(), end, value);
+        error != std::errc{} || at != end)
       bad = true;
     return value;
   }
-  simdjson::dom::parser parser;
-  simdjson::dom::object object;
+  timestamp time(std::string_view name) { return timestamp{std::chrono::milliseconds{whole(name)}}; }
+
+  std::map<std::string_view, std::string_view> fields;
   bool bad = false;
+
+private:
+  std::string_view part(std::string_view& stored) {
+    std::size_t length = 0;
+    const auto end = stored.data() + stored.size();
+    const auto [at, error] = std::from_chars(stored.data(), end, length);
+    if (bad || error != std::errc{} || at == end || *at != ':' ||
+        length > static_cast<std::size_t>(end - at) - 1) {
+      bad = true;
+      return {};
+    }
+    const std::string_view text{at + 1, length};
+    stored.remove_prefix(static_cast<std::size_t>(at - stored.data()) + 1 + length);
+    return text;
+  }
 };
 } // namespace
 
 std::string encode(const session& s) {
-  std::string out;
-  json_writer w{out};
-  w.begin_object()
-      .member("id", s.id.value)
-      .member("user", s.user.value)
-      .member("client", s.client.value)
-      .member("type", s.session_type)
-      .member("timeout_minutes", static_cast<std::int64_t>(s.timeout.count()))
-      .member("created_at", millis(s.created_at))
-      .member("last_activity_at", millis(s.last_activity_at))
-      .member("expires_at", millis(s.expires_at))
-      .key("metadata")
-      .begin_object();
+  field_writer w;
+  w.text("id", s.id.value)
+      .text("user", s.user.value)
+      .text("client", s.client.value)
+      .text("type", s.session_type)
+      .whole("timeout_minutes", s.timeout.count())
+      .time("created_at", s.created_at)
+      .time("last_activity_at", s.last_activity_at)
+      .time("expires_at", s.expires_at);
   for (auto& [key, value] : s.metadata)
-    w.member(key, value);
-  w.end_object().end_object();
-  return out;
+    w.text(std::string{metadata_mark} + key, value);
+  return w.take();
 }
 
-std::optional<session> decode_session(std::string_view json) {
-  object_reader r{json};
+std::optional<session> decode_session(std::string_view stored) {
+  field_reader r{stored};
   session s;
   s.id = session_id{r.text("id")};
   s.user = user_id{r.text("user")};
   s.client = client_id{r.text("client")};
   s.session_type = r.text("type");
   s.timeout = std::chrono::minutes{r.whole("timeout_minutes")};
-  s.created_at = from_millis(r.whole("created_at"));
-  s.last_activity_at = from_millis(r.whole("last_activity_at"));
-  s.expires_at = from_millis(r.whole("expires_at"));
-  simdjson::dom::object metadata;
-  if (r.bad || r.object["metadata"].get_object().get(metadata) != simdjson::SUCCESS)
+  s.created_at = r.time("created_at");
+  s.last_activity_at = r.time("last_activity_at");
+  s.expires_at = r.time("expires_at");
+  for (auto [name, value] : r.fields)
+    if (name.starts_with(metadata_mark))
+      s.metadata.emplace(name.substr(metadata_mark.size()), value);
+  if (r.bad)
     return std::nullopt;
-  for (auto [key, value] : metadata)
-    if (std::string_view text; value.get_string().get(text) == simdjson::SUCCESS)
-      s.metadata.emplace(key, text);
   return s;
 }
 
 std::string encode(const token_record& t) {
-  std::string out;
-  json_writer{out}
-      .begin_object()
-      .member("user", t.user.value)
-      .member("session", t.session.value)
-      .member("client", t.client.value)
-      .member("issued_at", millis(t.issued_at))
-      .member("expires_at", millis(t.expires_at))
-      .end_object();
-  return out;
+  return field_writer{}
+      .text("user", t.user.value)
+      .text("session", t.session.value)
+      .text("client", t.client.value)
+      .time("issued_at", t.issued_at)
+      .time("expires_at", t.expires_at)
+      .take();
 }
 
-std::optional<token_record> decode_token(std::string_view json) {
-  object_reader r{json};
+std::optional<token_record> decode_token(std::string_view stored) {
+  field_reader r{stored};
   token_record t;
   t.user = user_id{r.text("user")};
   t.session = session_id{r.text("session")};
   t.client = client_id{r.text("client")};
-  t.issued_at = from_millis(r.whole("issued_at"));
-  t.expires_at = from_millis(r.whole("expires_at"));
+  t.issued_at = r.time("issued_at");
+  t.expires_at = r.time("expires_at");
   if (r.bad)
     return std::nullopt;
   return t;
 }
 
-std::string encode(const idempotency_record& r) {
-  std::string out;
-  json_writer w{out};
-  w.begin_object().member("state", r.finished ? "finished" : "running").member("body", r.body_digest);
-  if (r.finished)
-    w.member("answer", r.stored);
+std::string encode(const idempotency_record& record) {
+  field_writer w;
+  w.text("state", record.finished ? "finished" : "running").text("body", record.body_digest);
+  if (record.finished)
+    w.text("answer", record.stored);
   else
-    w.member("boot", r.boot);
-  w.end_object();
-  return out;
+    w.text("boot", record.boot);
+  return w.take();
 }
 
-std::optional<idempotency_record> decode_idempotency(std::string_view json) {
-  object_reader r{json};
+std::optional<idempotency_record> decode_idempotency(std::string_view stored) {
+  field_reader r{stored};
   idempotency_record out;
   const auto state = r.text("state");
   out.finished = state == "finished";

@@ -30,11 +30,11 @@ struct idempotency_record {
 };
 
 std::string encode(const session& s);
-std::optional<session> decode_session(std::string_view json);
+std::optional<session> decode_session(std::string_view stored);
 std::string encode(const token_record& t);
-std::optional<token_record> decode_token(std::string_view json);
+std::optional<token_record> decode_token(std::string_view stored);
 std::string encode(const idempotency_record& r);
-std::optional<idempotency_record> decode_idempotency(std::string_view json);
+std::optional<idempotency_record> decode_idempotency(std::string_view stored);
 
 /// Keys in the session store. Parts that a client chose are hashed unless they are short and plain.
 std::string session_key(const session_id& id);

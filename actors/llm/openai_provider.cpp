@@ -366,6 +366,8 @@ public:
     with_->random = std::move(random);
   }
   std::shared_ptr<chat_call> start(chat_request request, chat_events events) override {
+    request.temperature = with_->settings.temperature.value_or(request.temperature);
+    request.max_tokens = with_->settings.max_tokens.value_or(request.max_tokens);
     auto call = std::make_shared<openai_call>(with_, std::move(request), std::move(events));
     call->begin();
     return call;

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,9 @@ struct openai_settings {
   std::string base_url; ///< "http://127.0.0.1:11434/v1"; with or without a closing slash
   std::string api_key;  ///< empty = no Authorization header
   std::string model;
-  bool local = false; ///< the text stays on this machine or network
+  std::optional<double> temperature;     ///< when given, wins over the request's
+  std::optional<std::size_t> max_tokens; ///< likewise
+  bool local = false;                    ///< the text stays on this machine or network
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds first_token{60'000}; ///< from each attempt's start to its first text
   std::chrono::milliseconds idle{60'000};        ///< longest silence between two pieces

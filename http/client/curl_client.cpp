@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,15 @@ using steady = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds wait_longest{10'000};
 
 struct engine;
+
+/// What the environment exempts from the proxy, and this machine: a model beside us is never behind a proxy.
+std::string proxy_exceptions() {
+  std::string all = "localhost,127.0.0.1,::1";
+  for (const char* name : {"no_proxy", "NO_PROXY"})
+    if (const char* value = std::getenv(name); value && *value)
+      return std::string_view{value} == "*" ? "*" : all + "," + value;
+  return all;
+}
 
 /// One call. The flag is what cancel() sets; the rest belongs to the engine's thread.
 struct transfer {
@@ -265,6 +275,7 @@ struct engine : std::enable_shared_from_this<engine> {
     CURL* e = t.easy;
     curl_easy_setopt(e, CURLOPT_URL, r.url.c_str());
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_NOPROXY, no_proxy.c_str());
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
@@ -362,6 +373,7 @@ struct engine : std::enable_shared_from_this<engine> {
   }
 
   const curl_settings settings;
+  const std::string no_proxy = proxy_exceptions();
   CURLM* const multi;
   std::unordered_map<CURL*, transfer_ptr> running;
 

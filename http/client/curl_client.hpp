@@ -1,7 +1,8 @@
 // The outgoing HTTP client: libcurl's multi interface on one thread of its own.
 //
 // Promises: never blocks a caller; TLS certificates and names are verified; HTTP/1.1 and 2, kept connections
-// are reused; redirects are not followed; http_proxy, https_proxy and no_proxy are honoured. cancel() closes
+// are reused; redirects are not followed; http_proxy, https_proxy and no_proxy are honoured (this
+// machine never goes through a proxy). cancel() closes
 // the connection at once. Above calls_max the call ends with errc::overloaded.
 //   unavailable: could not resolve, connect, or the connection broke · timed_out: a deadline passed ·
 //   too_large: head or body limit · gone: cancelled or client destroyed · invalid: not an http(s) URL

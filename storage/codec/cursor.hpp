@@ -34,5 +34,7 @@ outcome<list_cursor> decode_cursor(std::string_view text, const list_sort& sort)
 std::size_t page_limit(const case_query& query) noexcept;
 /// A search looks for this many words of a query; what stands behind them is not looked for.
 inline constexpr std::size_t search_words_max = 32;
+/// The last word of a query may be the beginning of a word, unless it is a single letter: that begins nearly all.
+inline bool may_be_beginning(std::string_view word) noexcept { return word.size() > 1; }
 
 } // namespace fm::stored

@@ -174,7 +174,7 @@ bool says(const stored_case& c, const std::vector<std::string>& wanted) {
     for_words(text, [&](const std::string& word) {
       for (std::size_t i = 0; i < wanted.size(); ++i)
         if (!seen[i])
-          seen[i] = i + 1 == wanted.size() ? word.starts_with(wanted[i]) : word == wanted[i];
+          seen[i] = i + 1 == wanted.size() && stored::may_be_beginning(wanted[i]) ? word.starts_with(wanted[i]) : word == wanted[i];
     });
   };
   look(c.record.title);

@@ -1,5 +1,6 @@
 // A list has one arm for the cases a person owns and, only when there are any, one for those they take part in.
-// Each arm walks an index in the order of the list and SQLite merges them, so a page costs what it shows.
+// Each arm reads a covering index (in the order of the list when that is by activity) and SQLite merges them;
+// records are fetched for the lines of the page alone.
 #include "storage/sqlite/case_list.hpp"
 
 #include "protocol/base/text.hpp"
@@ -139,8 +140,8 @@ outcome<case_page> list_cases(connection& c, const case_query& q) {
   const auto limit = stored::page_limit(q);
   fragment select;
   for (auto& arm : arms)
-    select.add(select.sql.empty() ? "" : " UNION ALL ").add("SELECT num, record, " + column + " AS sort_key ").add(arm).add(filters).add(from);
-  select.add(" ORDER BY 3").add(direction).add(", 1").add(direction);
+    select.add(select.sql.empty() ? "" : " UNION ALL ").add("SELECT num, " + column + " ").add(arm).add(filters).add(from);
+  select.add(" ORDER BY 2").add(direction).add(", 1").add(direction);
   select.add(" LIMIT ?", static_cast<std::int64_t>(limit + 1));
   select.add(" OFFSET ?", static_cast<std::int64_t>(q.cursor.empty() ? std::min(q.offset, offset_max) : 0));
   auto s = c.prepare_dynamic(select.sql);
@@ -152,12 +153,14 @@ outcome<case_page> list_cases(connection& c, const case_query& q) {
       page.next_cursor = stored::encode(last);
       break;
     }
-    auto record = stored::decode_record(s.text(1));
+    last.place = s.integer(0);
+    by_title ? void(last.text = s.string(1)) : void(last.number = s.integer(1));
+    auto row = c.prepare("SELECT record FROM cases WHERE num = ?");
+    row.bind(1, last.place).step();
+    auto record = stored::decode_record(row.text(0));
     if (!record)
       return record.error();
     page.cases.push_back(summarize(*record));
-    last.place = s.integer(0);
-    by_title ? void(last.text = s.string(2)) : void(last.number = s.integer(2));
   }
   return page;
 }

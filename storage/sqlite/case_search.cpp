@@ -76,7 +76,7 @@ case_set cases_with(connection& c, const std::vector<std::string>& words) {
     if (!last && std::find(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i), words[i]) !=
                      words.begin() + static_cast<std::ptrdiff_t>(i))
       continue;
-    const auto term = "\"" + words[i] + (last ? "\"*" : "\"");
+    const auto term = "\"" + words[i] + (last && stored::may_be_beginning(words[i]) ? "\"*" : "\"");
     case_set found;
     {
       auto s = c.prepare("SELECT rowid FROM message_search WHERE message_search MATCH ?");

@@ -42,10 +42,11 @@ CREATE TABLE cases (
   record TEXT NOT NULL
 );
 -- The order of lists, and behind it what lists filter by: pages and counts are answered from the index.
-CREATE INDEX idx_cases_owner ON cases (user_id, deleted, last_activity_at, num, archived, status, priority);
-CREATE INDEX idx_cases_owner_created ON cases (user_id, deleted, created_at, num);
+CREATE INDEX idx_cases_owner ON cases
+  (user_id, deleted, last_activity_at, num, archived, status, priority, created_at, updated_at);
 CREATE INDEX idx_cases_owner_open ON cases (user_id, status, deleted);
-CREATE INDEX idx_cases_activity ON cases (deleted, last_activity_at, num, archived, status, priority);
+CREATE INDEX idx_cases_activity ON cases
+  (deleted, last_activity_at, num, archived, status, priority, created_at, updated_at);
 CREATE TABLE case_participants (
   user_id TEXT NOT NULL, num INTEGER NOT NULL, role TEXT NOT NULL, joined_at INTEGER NOT NULL,
   PRIMARY KEY (user_id, num)

@@ -187,11 +187,11 @@ private:
     }
     auto opened = live_client::open(round_->server, token_, 3s);
     if (!opened) {
-      if (const auto status = opened.error().facts.find("status"); status != opened.error().facts.end()) {
+      const failure why = opened.error();
+      if (const auto status = why.facts.find("status"); status != why.facts.end() && status->second != "503") {
         if (status->second == "401")
           token_.clear();
-        if (status->second != "503")
-          problem("the live connection was refused with " + status->second);
+        problem("the live connection was refused with " + status->second);
       }
       return false;
     }

@@ -150,8 +150,12 @@ TEST(identity_records, ComeBackAsTheyWereWritten) {
       finished{true, "", "digest", "{\"a\":\"b\"}"};
   EXPECT_EQ(decode_idempotency(encode(running)), running);
   EXPECT_EQ(decode_idempotency(encode(finished)), finished);
-  for (const char* broken :
-       {"", "{", "[]", "{}", "{\"state\":\"odd\",\"body\":\"x\",\"boot\":\"y\"}", "\xFF"}) {
+  const auto whole = encode(running);
+  for (std::size_t n = 0; n < whole.size(); ++n)
+    EXPECT_FALSE(decode_idempotency(std::string_view{whole}.substr(0, n))) << n;
+  EXPECT_EQ(decode_idempotency(whole + "3:new5:field"), running) << "a later version's field";
+  for (const char* broken : {"", ":", "4:user", "99999999999999999999:x", "-1:x", "{}",
+                             "5:state3:odd4:body1:x4:boot1:y", "\xFF"}) {
     EXPECT_FALSE(decode_session(broken)) << broken;
     EXPECT_FALSE(decode_token(broken)) << broken;
     EXPECT_FALSE(decode_idempotency(broken)) << broken;

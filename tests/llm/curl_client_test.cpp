@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 
 namespace fm {
@@ -121,6 +122,17 @@ TEST_F(curl_client_test, ReusesItsConnectionAndDoesNotFollowRedirects) {
   get("/2");
   ASSERT_TRUE(got->wait_end());
   EXPECT_EQ(server.requests().at(0).connection, server.requests().at(1).connection);
+}
+
+TEST_F(curl_client_test, ThisMachineIsNotBehindAProxy) {
+  ASSERT_EQ(::setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+  client = make_curl_client({});
+  server.reply(200, "direct");
+  get("/");
+  const bool ended = got->wait_end();
+  ::unsetenv("http_proxy");
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(got->body, "direct");
 }
 
 TEST_F(curl_client_test, StreamsPiecesAsTheyCome) {

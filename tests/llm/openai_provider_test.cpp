@@ -113,6 +113,16 @@ TEST_F(openai_provider_test, WithoutAKeyNoAuthorizationIsSent) {
   EXPECT_EQ(server.requests().at(0).header("authorization"), "");
 }
 
+TEST_F(openai_provider_test, TheServersOwnSettingsWinOverTheRequests) {
+  settings.temperature = 0.75;
+  settings.max_tokens = 321;
+  server.stream({delta("x"), done_mark});
+  ask();
+  ASSERT_TRUE(got->wait_end());
+  const auto body = server.requests().at(0).body;
+  EXPECT_NE(body.find(R"("temperature":0.75,"max_tokens":321)"), std::string::npos) << body;
+}
+
 TEST_F(openai_provider_test, EndsAtDoneEvenWhenTheServerKeepsTheLineOpen) {
   server.stream({delta("x"), stop + done_mark}, stub_step::kind::hang);
   ask();

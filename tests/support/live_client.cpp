@@ -142,9 +142,7 @@ outcome<void> byte_socket::write(std::string_view bytes, steady::time_point unti
       if (!wait_for(fd_, POLLOUT, until))
         return make_failure(errc::timed_out, "The server does not read.");
     } else {
-      auto f = system_failure("Writing failed");
-      close();
-      return f;
+      return system_failure("Writing failed"); // what the server said before it closed can still be read
     }
   }
   return boost::system::in_place_value;
