@@ -65,6 +65,20 @@ struct asset {
   std::optional<std::string> gzipped;
 };
 
+bool accepts_gzip(std::string_view header) {
+  while (!header.empty()) {
+    const auto comma = header.find(',');
+    const auto item = trimmed(header.substr(0, comma));
+    const auto semicolon = item.find(';');
+    const auto name = trimmed(item.substr(0, semicolon));
+    const auto weight = semicolon == std::string_view::npos ? std::string_view{} : trimmed(item.substr(semicolon + 1));
+    if (name == "gzip" || name == "*")
+      return weight != "q=0" && weight != "q=0.0" && weight != "q=0.00" && weight != "q=0.000";
+    header = comma == std::string_view::npos ? std::string_view{} : header.substr(comma + 1);
+  }
+  return false;
+}
+
 class session;
 
 /// The I/O contexts, one thread each.
@@ -285,7 +299,7 @@ public:
                       asked.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") ==
                           std::string_view::npos;
     in.request_id = sane ? std::string{asked} : random_uuid(*hub_->deps.random);
-    x->accepts_gzip = in.header("accept-encoding").find("gzip") != std::string_view::npos;
+    x->accepts_gzip = accepts_gzip(in.header("accept-encoding"));
     return x;
   }
 
@@ -911,6 +925,16 @@ public:
       t.join();
     acceptor_.reset();
     retry_.reset();
+    std::vector<std::shared_ptr<session>> left;
+    {
+      std::lock_guard lock{hub_->sessions_mutex};
+      for (auto& [raw, weak] : hub_->sessions)
+        if (auto s = weak.lock())
+          left.push_back(std::move(s));
+    }
+    for (auto& s : left)
+      s->close(); // its threads are gone; this lets a request and its connection go that hold each other
+    left.clear();
     keep_for_ever(lanes_);
   }
 

@@ -25,9 +25,8 @@ constexpr std::size_t offset_max = 1U << 30;
 class sqlite_case_store final : public case_store {
 public:
   explicit sqlite_case_store(const store_options& options)
-      : writer_(options.file), pool_(options.file, options.readers, writer_, writer_mutex_, register_case_set) {
+      : writer_(options.file), pool_(options.file, options.readers, register_case_set) {
     migrate(writer_, case_migrations());
-    register_case_set(writer_);
   }
 
   std::vector<outcome<sequence>> commit(std::span<const case_commit> items) override {

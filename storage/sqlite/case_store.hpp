@@ -8,7 +8,7 @@ namespace fm::sqlite {
 
 struct store_options {
   open_options file;
-  std::size_t readers = 4; ///< 0: reads share the writer's connection (in memory)
+  std::size_t readers = 4; ///< connections for reads, opened when needed
 };
 
 /// unavailable with a sentence when the file cannot be opened, is damaged or is not ours.

@@ -45,7 +45,7 @@ bool statement::step() {
 }
 
 connection::connection(const open_options& options) {
-  if (!options.read_only && options.path != ":memory:") {
+  if (!options.read_only) {
     // What is in there (messages, password hashes) is its owner's alone; SQLite's side files take the same mode.
     const int fd = ::open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)

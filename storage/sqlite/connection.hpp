@@ -85,7 +85,7 @@ struct error {
 failure to_failure(const error& e);
 
 struct open_options {
-  std::string path;             ///< ":memory:" for none
+  std::string path;
   bool read_only = false;
   bool synchronous_full = true; ///< durable at every commit; off: durable at checkpoints, never corrupt
   int busy_timeout_ms = 5'000;

@@ -4,6 +4,7 @@
 
 #include "storage/sqlite/connection.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -11,41 +12,28 @@
 
 namespace fm::sqlite {
 
-/// BEGIN … COMMIT around several reads, so that they see one state. Inside the writer's transaction it is nothing.
+/// BEGIN … COMMIT around several reads, so that they see one state.
 class read_transaction {
 public:
-  explicit read_transaction(connection& c) : connection_(c), mine_(!c.in_transaction()) {
-    if (mine_)
-      c.prepare("BEGIN").run();
-  }
-  ~read_transaction() {
-    if (mine_)
-      sqlite3_exec(connection_.raw(), "COMMIT", nullptr, nullptr, nullptr);
-  }
+  explicit read_transaction(connection& c) : connection_(c) { c.prepare("BEGIN").run(); }
+  ~read_transaction() { sqlite3_exec(connection_.raw(), "COMMIT", nullptr, nullptr, nullptr); }
   read_transaction(const read_transaction&) = delete;
   read_transaction& operator=(const read_transaction&) = delete;
 
 private:
   connection& connection_;
-  bool mine_;
 };
 
 class reader_pool {
 public:
-  /// count 0: every read uses `shared` under `shared_mutex` (a database in memory has one connection).
-  /// Each new connection is shown to `prepare` before its first use.
-  reader_pool(open_options options, std::size_t count, connection& shared, std::mutex& shared_mutex,
-              void (*prepare)(connection&))
-      : options_(std::move(options)), count_(count), shared_(shared), shared_mutex_(shared_mutex), prepare_(prepare) {}
+  /// At most `count` connections, opened when first needed; each is shown to `prepare` before its first use.
+  reader_pool(open_options options, std::size_t count, void (*prepare)(connection&))
+      : options_(std::move(options)), count_(std::max<std::size_t>(count, 1)), prepare_(prepare) {}
 
-  /// Runs f(connection&) → outcome<T>; SQLite's complaints become failures.
+  /// Runs f(connection&) → outcome<T>; SQLite's complaints become failures. Waits while all are taken.
   template <class F>
   auto read(F f) -> decltype(f(std::declval<connection&>())) {
     try {
-      if (count_ == 0) {
-        std::lock_guard lock{shared_mutex_};
-        return f(shared_);
-      }
       lease l{*this};
       return f(*l.taken);
     } catch (const error& e) {
@@ -69,8 +57,7 @@ private:
         auto options = p.options_;
         options.read_only = true;
         taken = std::make_unique<connection>(options);
-        if (p.prepare_)
-          p.prepare_(*taken);
+        p.prepare_(*taken);
       } catch (...) {
         lock.lock();
         --p.made_;
@@ -92,8 +79,6 @@ private:
 
   open_options options_;
   std::size_t count_;
-  connection& shared_;
-  std::mutex& shared_mutex_;
   void (*prepare_)(connection&);
   std::mutex mutex_;
   std::condition_variable free_;

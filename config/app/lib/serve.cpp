@@ -42,6 +42,8 @@ std::shared_ptr<chat_provider> make_provider(const settings& s) {
   o.base_url = s.llm.base_url;
   o.api_key = s.llm.api_key;
   o.model = s.llm.model;
+  o.temperature = s.llm.temperature;
+  o.max_tokens = s.llm.max_tokens;
   o.local = s.llm.place == provider_place::local || (s.llm.place == provider_place::automatic && is_local_url(s.llm.base_url));
   o.first_token = s.llm.first_token_seconds;
   o.idle = s.llm.idle_seconds;
