@@ -6,6 +6,7 @@
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/random.hpp"
 #include "protocol/base/sha256.hpp"
+#include "protocol/base/text.hpp"
 #include "protocol/messages/case_registry_actor.hpp"
 #include "protocol/wire/json_body.hpp"
 
@@ -70,6 +71,12 @@ inline client_turn_id choose_client_turn_id(const request& in, random_source& ra
 
 /// The body as an object; answers the exchange and gives nothing when it is not one.
 inline std::optional<wire::json_body> body_of(const exchange_ptr& x) {
+  const auto type = ascii_lower(x->in.header("content-type"));
+  if (!x->in.body.empty() && !type.empty() && type.find("json") == std::string::npos && !type.starts_with("text/plain") &&
+      !type.starts_with("application/x-www-form-urlencoded")) { // what clients send by default, without meaning it
+    x->fail(make_failure(errc::unsupported_media_type, "The body must be application/json."));
+    return std::nullopt;
+  }
   auto body = wire::json_body::parse(x->in.body);
   if (body)
     return std::move(*body);

@@ -125,7 +125,8 @@ using hub_ptr = std::shared_ptr<hub>;
 
 struct live_exchange final : exchange, std::enable_shared_from_this<live_exchange> {
   hub_ptr shared;
-  std::shared_ptr<session> of; ///< kept while the request is worked on; ends with the answer, the deadline or a close
+  /// Kept while the request is worked on; let go with the answer, the deadline or a close. I/O thread only.
+  std::shared_ptr<session> of;
   net::any_io_executor executor;
   std::atomic<bool> answered{false};
   /// The deadline answered; the handler's own answer is still wanted for the idempotency record.
@@ -588,7 +589,7 @@ public:
     const bool again = out->keep_alive();
     arm(hub_->deps.settings.body_timeout);
     const auto done_writing = [self = shared_from_this(), x, out, again](error_code ec, std::size_t) {
-      self->current_.reset();
+      self->let_go();
       if (ec)
         return self->close();
       if (!again)
@@ -613,7 +614,8 @@ public:
     std::deque<std::string> queue;
     std::size_t bytes = 0;
     std::size_t bytes_max = 0;
-    bool over = false, finished = false, writing = false, scheduled = false;
+    bool over = false, finished = false, scheduled = false;
+    bool writing = true; ///< from the beginning: the head goes first, whatever is posted in which order
 
     bool write(std::string piece) override {
       std::lock_guard lock{mutex};
@@ -674,10 +676,6 @@ public:
       out->chunked(true);
     auto serializer = std::make_shared<bh::response_serializer<bh::string_body>>(*out);
     serializer->split(true);
-    {
-      std::lock_guard lock{stream->mutex};
-      stream->writing = true;
-    }
     bh::async_write_header(socket_, *serializer, [self = shared_from_this(), out, serializer, stream](error_code ec, std::size_t) {
       {
         std::lock_guard lock{stream->mutex};
@@ -814,7 +812,13 @@ public:
     socket_.close(ec);
     if (auto s = std::exchange(streaming_, nullptr))
       s->end();
-    current_.reset();
+    let_go();
+  }
+
+  /// The request is over: from here on neither holds the other, whoever still holds the exchange.
+  void let_go() {
+    if (auto x = std::exchange(current_, nullptr))
+      x->of.reset();
   }
 
   hub& shared() { return *hub_; }
@@ -878,8 +882,7 @@ body_stream_ptr live_exchange::stream(response head, std::function<void()> close
   stream->executor = executor;
   stream->closed = std::move(closed);
   stream->drained = std::move(drained);
-  if (auto s = of)
-    stream->bytes_max = s->shared().deps.settings.stream_bytes_max;
+  stream->bytes_max = shared->deps.settings.stream_bytes_max;
   if (answered.exchange(true)) {
     stream->over = true;
     return stream;

@@ -409,9 +409,7 @@ outcome<case_store_ptr> open_case_store(const store_options& options) {
   try {
     return std::make_shared<sqlite_case_store>(options);
   } catch (const error& e) {
-    auto f = to_failure(e);
-    f.detail = options.file.path + ": " + f.detail;
-    return f;
+    return cannot_open(options.file, e);
   }
 }
 

@@ -35,6 +35,25 @@ failure to_failure(const error& e) {
   return make_failure(errc::internal, "The database refused a statement: " + e.message + ".");
 }
 
+failure cannot_open(const open_options& options, const error& e) {
+  auto f = to_failure(e);
+  f.code = errc::unavailable;
+  f.detail = options.path + ": " + f.detail;
+  if ((e.code & 0xff) != SQLITE_CORRUPT)
+    return f;
+  try {
+    auto looking = options;
+    looking.read_only = true;
+    connection c{looking};
+    auto s = c.prepare("PRAGMA quick_check(1)");
+    if (s.step())
+      f.detail += " First damage found: " + s.string(0) + ".";
+  } catch (const error&) {
+    // Too damaged even to be checked; the sentence above stands.
+  }
+  return f;
+}
+
 bool statement::step() {
   const int code = sqlite3_step(stmt_);
   if (code == SQLITE_ROW)
@@ -47,11 +66,13 @@ bool statement::step() {
 connection::connection(const open_options& options) {
   if (!options.read_only) {
     // What is in there (messages, password hashes) is its owner's alone; SQLite's side files take the same mode.
-    const int fd = ::open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
+    // Only a new file is touched: closing a descriptor of one that SQLite holds would drop its POSIX locks.
+    const int fd = ::open(options.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+      ::close(fd);
+    else if (errno != EEXIST)
       throw error{errno == EACCES || errno == EROFS || errno == EPERM ? SQLITE_READONLY : SQLITE_CANTOPEN,
                   std::strerror(errno)};
-    ::close(fd);
   }
   const int flags = (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
                     SQLITE_OPEN_NOMUTEX;

@@ -93,6 +93,9 @@ struct open_options {
   std::int64_t page_count_max = 0; ///< a bound of the file's size in pages of 4 KiB; 0 = the disk's
 };
 
+/// Why a file could not be opened: names it, and for a damaged one what SQLite's own check finds first.
+failure cannot_open(const open_options& options, const error& e);
+
 /// One connection with its prepared statements. Used by one thread at a time.
 class connection {
 public:

@@ -131,7 +131,7 @@ outcome<session_store_ptr> open_session_store(const open_options& options, clock
   try {
     return std::make_shared<sqlite_session_store>(options, std::move(clock));
   } catch (const error& e) {
-    return to_failure(e);
+    return cannot_open(options, e);
   }
 }
 

@@ -127,7 +127,7 @@ outcome<user_store_ptr> open_user_store(const open_options& options) {
   try {
     return std::make_shared<sqlite_user_store>(options);
   } catch (const error& e) {
-    return to_failure(e);
+    return cannot_open(options, e);
   }
 }
 
