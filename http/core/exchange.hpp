@@ -75,8 +75,10 @@ public:
   virtual ~exchange() = default;
   request in;
   virtual void respond(response r) = 0;
-  /// `closed` is called once when the client goes away or the stream is finished; `drained` when nothing waits.
-  virtual body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) = 0;
+  /// `closed` is called once when the client goes away or the stream is finished; `drained` when nothing
+  /// waits.
+  virtual body_stream_ptr stream(response head, std::function<void()> closed,
+                                 std::function<void()> drained) = 0;
   /// More time than the usual request deadline (queries, long polls).
   virtual void extend_deadline(std::chrono::milliseconds total) = 0;
   /// Runs `work` on the connection's I/O thread: where answers of actors are turned into JSON.

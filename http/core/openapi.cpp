@@ -46,27 +46,45 @@ struct schema {
   const char* json;
 };
 constexpr schema schemas[] = {
-    {"Error", R"({"type":"object","required":["detail","error","request_id"],"properties":{"detail":{"type":"string"},"error":{"type":"object","required":["code","message","details"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"details":{"type":"object"}}},"request_id":{"type":"string"},"errors":{"type":"array","items":{"type":"object","properties":{"loc":{"type":"array","items":{"type":"string"}},"msg":{"type":"string"},"type":{"type":"string"}}}}}})"},
-    {"User", R"({"type":"object","required":["user_id","username","roles","created_at"],"properties":{"user_id":{"type":"string"},"username":{"type":"string"},"email":{"type":"string"},"display_name":{"type":"string"},"roles":{"type":"array","items":{"enum":["user","analyst","admin"]}},"created_at":{"type":"string","format":"date-time"}}})"},
-    {"SignedIn", R"({"type":"object","required":["access_token","token_type","expires_in","refresh_token","session_id","user"],"properties":{"access_token":{"type":"string"},"token_type":{"const":"bearer"},"expires_in":{"type":"integer"},"refresh_token":{"type":"string"},"session_id":{"type":"string"},"user":{"$ref":"#/components/schemas/User"}}})"},
-    {"Register", R"({"type":"object","required":["username","email","password"],"properties":{"username":{"type":"string"},"email":{"type":"string"},"password":{"type":"string"},"display_name":{"type":"string"},"client_id":{"type":"string"}}})"},
-    {"Login", R"({"type":"object","required":["username","password"],"properties":{"username":{"type":"string"},"password":{"type":"string"},"client_id":{"type":"string"}}})"},
-    {"DevLogin", R"({"type":"object","required":["username"],"properties":{"username":{"type":"string"},"client_id":{"type":"string"}}})"},
-    {"Refresh", R"({"type":"object","required":["refresh_token"],"properties":{"refresh_token":{"type":"string"}}})"},
-    {"OpenSession", R"({"type":"object","properties":{"client_id":{"type":"string"},"timeout_minutes":{"type":"integer","minimum":60,"maximum":480},"session_type":{"type":"string"},"metadata":{"type":"object"}}})"},
-    {"Session", R"({"type":"object","required":["session_id","user_id","created_at","expires_at"],"properties":{"session_id":{"type":"string"},"user_id":{"type":"string"},"client_id":{"type":"string"},"session_resumed":{"type":"boolean"},"created_at":{"type":"string"},"last_activity":{"type":"string"},"expires_at":{"type":"string"}}})"},
-    {"CaseSummary", R"({"type":"object","required":["case_id","title","status","user_id","owner_id","priority","tags","participant_count","message_count","current_turn","created_at","updated_at","last_activity_at"],"properties":{"case_id":{"type":"string"},"title":{"type":"string"},"status":{"enum":["consulting","investigating","resolved","closed"]},"user_id":{"type":"string"},"owner_id":{"type":"string"},"priority":{"enum":["low","medium","high","critical"]},"category":{"type":["string","null"]},"tags":{"type":"array","items":{"type":"string"}},"participant_count":{"type":"integer"},"message_count":{"type":"integer"},"current_turn":{"type":"integer"},"created_at":{"type":"string"},"updated_at":{"type":"string"},"last_activity_at":{"type":"string"}}})"},
-    {"Case", R"({"allOf":[{"$ref":"#/components/schemas/CaseSummary"},{"type":"object","required":["version","visibility"],"properties":{"description":{"type":"string"},"version":{"type":"integer"},"seq":{"type":"integer"},"visibility":{"type":"string"},"closure_reason":{"type":["string","null"]},"solution_summary":{"type":["string","null"]}}}]})"},
-    {"CaseList", R"({"type":"object","required":["cases","total_count","limit","offset","has_more"],"properties":{"cases":{"type":"array","items":{"$ref":"#/components/schemas/CaseSummary"}},"total_count":{"type":"integer"},"limit":{"type":"integer"},"offset":{"type":"integer"},"has_more":{"type":"boolean"},"next_cursor":{"type":["string","null"]}}})"},
-    {"CaseDraft", R"({"type":"object","properties":{"title":{"type":"string","maxLength":200},"description":{"type":"string","maxLength":2000},"initial_message":{"type":"string"},"client_turn_id":{"type":"string"},"session_id":{"type":"string"},"priority":{"enum":["low","medium","high","critical"]},"category":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},"metadata":{"type":"object"}}})"},
-    {"CasePatch", R"({"type":"object","properties":{"title":{"type":"string"},"description":{"type":"string"},"proposed_problem_statement":{"type":"string"},"problem_statement_confirmed":{"type":"boolean"},"priority":{"type":"string"},"category":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},"solution_summary":{"type":"string"},"status":{"type":"string"},"expected_version":{"type":"integer"}}})"},
-    {"Query", R"({"type":"object","properties":{"query":{"type":"string"},"message":{"type":"string"},"session_id":{"type":"string"},"client_turn_id":{"type":"string"}}})"},
-    {"AgentResponse", R"({"type":"object","required":["schema_version","content","agent_response","response_type","case_id","turn_id","turn_number","case_status","view_state"],"properties":{"schema_version":{"const":"3.1.0"},"content":{"type":"string"},"agent_response":{"type":"string"},"response_type":{"type":"string"},"case_id":{"type":"string"},"turn_id":{"type":"string"},"turn_number":{"type":"integer"},"confidence_score":{"type":"number"},"case_status":{"type":"string"},"view_state":{"type":"object"}}})"},
-    {"MessageList", R"({"type":"object","required":["messages","total_count","retrieved_count","has_more"],"properties":{"messages":{"type":"array","items":{"type":"object","required":["message_id","turn_number","role","content","created_at"]}},"total_count":{"type":"integer"},"retrieved_count":{"type":"integer"},"has_more":{"type":"boolean"},"next_offset":{"type":["integer","null"]}}})"},
+    {"Error",
+     R"({"type":"object","required":["detail","error","request_id"],"properties":{"detail":{"type":"string"},"error":{"type":"object","required":["code","message","details"],"properties":{"code":{"type":"string"},"message":{"type":"string"},"details":{"type":"object"}}},"request_id":{"type":"string"},"errors":{"type":"array","items":{"type":"object","properties":{"loc":{"type":"array","items":{"type":"string"}},"msg":{"type":"string"},"type":{"type":"string"}}}}}})"},
+    {"User",
+     R"({"type":"object","required":["user_id","username","roles","created_at"],"properties":{"user_id":{"type":"string"},"username":{"type":"string"},"email":{"type":"string"},"display_name":{"type":"string"},"roles":{"type":"array","items":{"enum":["user","analyst","admin"]}},"created_at":{"type":"string","format":"date-time"}}})"},
+    {"SignedIn",
+     R"({"type":"object","required":["access_token","token_type","expires_in","refresh_token","session_id","user"],"properties":{"access_token":{"type":"string"},"token_type":{"const":"bearer"},"expires_in":{"type":"integer"},"refresh_token":{"type":"string"},"session_id":{"type":"string"},"user":{"$ref":"#/components/schemas/User"}}})"},
+    {"Register",
+     R"({"type":"object","required":["username","email","password"],"properties":{"username":{"type":"string"},"email":{"type":"string"},"password":{"type":"string"},"display_name":{"type":"string"},"client_id":{"type":"string"}}})"},
+    {"Login",
+     R"({"type":"object","required":["username","password"],"properties":{"username":{"type":"string"},"password":{"type":"string"},"client_id":{"type":"string"}}})"},
+    {"DevLogin",
+     R"({"type":"object","required":["username"],"properties":{"username":{"type":"string"},"client_id":{"type":"string"}}})"},
+    {"Refresh",
+     R"({"type":"object","required":["refresh_token"],"properties":{"refresh_token":{"type":"string"}}})"},
+    {"OpenSession",
+     R"({"type":"object","properties":{"client_id":{"type":"string"},"timeout_minutes":{"type":"integer","minimum":60,"maximum":480},"session_type":{"type":"string"},"metadata":{"type":"object"}}})"},
+    {"Session",
+     R"({"type":"object","required":["session_id","user_id","created_at","expires_at"],"properties":{"session_id":{"type":"string"},"user_id":{"type":"string"},"client_id":{"type":"string"},"session_resumed":{"type":"boolean"},"created_at":{"type":"string"},"last_activity":{"type":"string"},"expires_at":{"type":"string"}}})"},
+    {"CaseSummary",
+     R"({"type":"object","required":["case_id","title","status","user_id","owner_id","priority","tags","participant_count","message_count","current_turn","created_at","updated_at","last_activity_at"],"properties":{"case_id":{"type":"string"},"title":{"type":"string"},"status":{"enum":["consulting","investigating","resolved","closed"]},"user_id":{"type":"string"},"owner_id":{"type":"string"},"priority":{"enum":["low","medium","high","critical"]},"category":{"type":["string","null"]},"tags":{"type":"array","items":{"type":"string"}},"participant_count":{"type":"integer"},"message_count":{"type":"integer"},"current_turn":{"type":"integer"},"created_at":{"type":"string"},"updated_at":{"type":"string"},"last_activity_at":{"type":"string"}}})"},
+    {"Case",
+     R"({"allOf":[{"$ref":"#/components/schemas/CaseSummary"},{"type":"object","required":["version","visibility"],"properties":{"description":{"type":"string"},"version":{"type":"integer"},"seq":{"type":"integer"},"visibility":{"type":"string"},"closure_reason":{"type":["string","null"]},"solution_summary":{"type":["string","null"]}}}]})"},
+    {"CaseList",
+     R"({"type":"object","required":["cases","total_count","limit","offset","has_more"],"properties":{"cases":{"type":"array","items":{"$ref":"#/components/schemas/CaseSummary"}},"total_count":{"type":"integer"},"limit":{"type":"integer"},"offset":{"type":"integer"},"has_more":{"type":"boolean"},"next_cursor":{"type":["string","null"]}}})"},
+    {"CaseDraft",
+     R"({"type":"object","properties":{"title":{"type":"string","maxLength":200},"description":{"type":"string","maxLength":2000},"initial_message":{"type":"string"},"client_turn_id":{"type":"string"},"session_id":{"type":"string"},"priority":{"enum":["low","medium","high","critical"]},"category":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},"metadata":{"type":"object"}}})"},
+    {"CasePatch",
+     R"({"type":"object","properties":{"title":{"type":"string"},"description":{"type":"string"},"proposed_problem_statement":{"type":"string"},"problem_statement_confirmed":{"type":"boolean"},"priority":{"type":"string"},"category":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},"solution_summary":{"type":"string"},"status":{"type":"string"},"expected_version":{"type":"integer"}}})"},
+    {"Query",
+     R"({"type":"object","properties":{"query":{"type":"string"},"message":{"type":"string"},"session_id":{"type":"string"},"client_turn_id":{"type":"string"}}})"},
+    {"AgentResponse",
+     R"({"type":"object","required":["schema_version","content","agent_response","response_type","case_id","turn_id","turn_number","case_status","view_state"],"properties":{"schema_version":{"const":"3.1.0"},"content":{"type":"string"},"agent_response":{"type":"string"},"response_type":{"type":"string"},"case_id":{"type":"string"},"turn_id":{"type":"string"},"turn_number":{"type":"integer"},"confidence_score":{"type":"number"},"case_status":{"type":"string"},"view_state":{"type":"object"}}})"},
+    {"MessageList",
+     R"({"type":"object","required":["messages","total_count","retrieved_count","has_more"],"properties":{"messages":{"type":"array","items":{"type":"object","required":["message_id","turn_number","role","content","created_at"]}},"total_count":{"type":"integer"},"retrieved_count":{"type":"integer"},"has_more":{"type":"boolean"},"next_offset":{"type":["integer","null"]}}})"},
 };
 
 void write_schema_or_object(json_writer& w, const std::string& name) {
-  const bool known = std::any_of(std::begin(schemas), std::end(schemas), [&](auto& s) { return s.name == name; });
+  const bool known =
+      std::any_of(std::begin(schemas), std::end(schemas), [&](auto& s) { return s.name == name; });
   if (known)
     w.begin_object().member("$ref", "#/components/schemas/" + name).end_object();
   else
@@ -116,7 +134,13 @@ void write_operation(json_writer& w, const route& r) {
   for (const char c : r.pattern.substr(r.pattern.starts_with("/api/v1/") ? 7 : 0))
     id += c == '/' || c == '-' || c == '.' ? '_' : c == '{' || c == '}' ? '.' : c;
   std::erase(id, '.');
-  w.begin_object().member("operationId", id).member("summary", r.summary).key("tags").begin_array().value(r.tag).end_array();
+  w.begin_object()
+      .member("operationId", id)
+      .member("summary", r.summary)
+      .key("tags")
+      .begin_array()
+      .value(r.tag)
+      .end_array();
   write_parameters(w, r);
   if (r.method == "POST" || r.method == "PUT" || r.method == "PATCH") {
     w.key("requestBody").begin_object().key("content").begin_object();
@@ -138,7 +162,14 @@ void write_operation(json_writer& w, const route& r) {
   }
   w.end_object();
   if (r.who == access::token)
-    w.key("security").begin_array().begin_object().key("bearer").begin_array().end_array().end_object().end_array();
+    w.key("security")
+        .begin_array()
+        .begin_object()
+        .key("bearer")
+        .begin_array()
+        .end_array()
+        .end_object()
+        .end_array();
   w.end_object();
 }
 } // namespace
@@ -151,8 +182,9 @@ std::string openapi_document(const router& routes, std::string_view version) {
   json_writer w{out};
   w.begin_object().member("openapi", "3.1.0").key("info").begin_object();
   w.member("title", "FaultMaven").member("version", version);
-  w.member("description", "Troubleshooting cases on which people and an AI work together. Every error has one shape: "
-                          "{detail, error{code, message, details}, request_id}.");
+  w.member("description",
+           "Troubleshooting cases on which people and an AI work together. Every error has one shape: "
+           "{detail, error{code, message, details}, request_id}.");
   w.end_object().key("paths").begin_object();
   for (auto& [path, list] : by_path) {
     w.key(path).begin_object();
@@ -163,7 +195,10 @@ std::string openapi_document(const router& routes, std::string_view version) {
     w.end_object();
   }
   w.end_object().key("components").begin_object();
-  w.key("securitySchemes").raw(R"({"bearer":{"type":"http","scheme":"bearer"}})").key("schemas").begin_object();
+  w.key("securitySchemes")
+      .raw(R"({"bearer":{"type":"http","scheme":"bearer"}})")
+      .key("schemas")
+      .begin_object();
   for (auto& s : schemas)
     w.key(s.name).raw(s.json);
   w.end_object().end_object().end_object();

@@ -35,7 +35,8 @@ public:
   bool take(const std::string& name, token_bucket::time_point now) {
     if (buckets_.size() >= max_)
       std::erase_if(buckets_, [&](auto& b) {
-        return b.second.tokens + std::chrono::duration<double>(now - b.second.last).count() * per_second_ >= burst_;
+        return b.second.tokens + std::chrono::duration<double>(now - b.second.last).count() * per_second_ >=
+               burst_;
       });
     if (buckets_.size() >= max_ && !buckets_.contains(name))
       return false;

@@ -64,8 +64,8 @@ router::match router::find(std::string_view method, std::string_view path) const
     return result;
   const std::vector<std::string>* best = nullptr;
   for (std::size_t i = 0; i < routes_.size(); ++i)
-    if ((routes_[i].method == method || (method == "HEAD" && routes_[i].method == "GET")) && fits(patterns_[i], *wanted) &&
-        (!best || more_literal(patterns_[i], *best))) {
+    if ((routes_[i].method == method || (method == "HEAD" && routes_[i].method == "GET")) &&
+        fits(patterns_[i], *wanted) && (!best || more_literal(patterns_[i], *best))) {
       result.found = &routes_[i];
       best = &patterns_[i];
     }

@@ -25,7 +25,8 @@ struct route {
   handler handle;
   /// Whether the path belongs to a case, so that someone else's answers 404 even before the route exists.
   bool not_yet = false;
-  /// Names of schemas in the OpenAPI document (http/core/openapi.cpp); empty = an object without further words.
+  /// Names of schemas in the OpenAPI document (http/core/openapi.cpp); empty = an object without further
+  /// words.
   std::string takes;
   std::string gives;
   std::vector<std::string> asks; ///< query parameters

@@ -6,7 +6,11 @@
 namespace fm::http {
 
 std::optional<std::string> percent_decoded(std::string_view text, bool plus) {
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; };
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'                     ? c - '0'
+           : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                    : -1;
+  };
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -24,6 +28,24 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus) {
   return out;
 }
 
+std::string percent_encoded(std::string_view text, bool keep_slash) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
+                       c == '_' || c == '.' || c == '~' || (keep_slash && c == '/');
+    if (plain) {
+      out += c;
+    } else {
+      const auto u = static_cast<unsigned char>(c);
+      out += '%';
+      out += hex[u >> 4];
+      out += hex[u & 15];
+    }
+  }
+  return out;
+}
+
 std::optional<std::map<std::string, std::string>> parse_query(std::string_view query) {
   std::map<std::string, std::string> out;
   while (!query.empty()) {
@@ -34,7 +56,8 @@ std::optional<std::map<std::string, std::string>> parse_query(std::string_view q
       continue;
     const auto equals = item.find('=');
     auto name = percent_decoded(item.substr(0, equals), true);
-    auto value = percent_decoded(equals == std::string_view::npos ? std::string_view{} : item.substr(equals + 1), true);
+    auto value = percent_decoded(
+        equals == std::string_view::npos ? std::string_view{} : item.substr(equals + 1), true);
     if (!name || !value || out.size() >= 100)
       return std::nullopt;
     out.insert_or_assign(std::move(*name), std::move(*value));

@@ -21,6 +21,10 @@ class io_context;
 namespace fm::http {
 
 struct upgrade_handler;
+class event_streams;
+
+/// Who is streaming over plain HTTP: what the endpoint's clock and revocations reach. Empty at first.
+std::shared_ptr<event_streams> make_event_streams();
 
 struct live_settings {
   std::size_t client_message_bytes_max = 1U << 20; ///< above: close 1009
@@ -35,6 +39,7 @@ struct live_settings {
   std::chrono::seconds hello_timeout{5};
   std::chrono::seconds write_timeout{60};          ///< a reader that takes nothing for so long is closed
   std::vector<std::string> allowed_origins;
+  std::size_t connections_max = 20'000;            ///< above: 503
 };
 
 struct live_deps {
@@ -45,19 +50,20 @@ struct live_deps {
   random_ptr random;
   live_settings settings;
   std::string version;
+  /// Shared by the endpoint and the routes that were given copies of the same deps.
+  std::shared_ptr<event_streams> streams = make_event_streams();
 };
 
+/// Lives on the given contexts, one thread each, and outlives none of them.
 std::shared_ptr<upgrade_handler> make_live_endpoint(const live_deps& deps,
                                                     const std::vector<boost::asio::io_context*>& contexts);
 
 /// GET …/events (page, long-poll, server-sent events), POST /live/tickets, GET /live (documentation), /asyncapi.json.
+/// Heartbeats, the end of long-polls and revocations come from the endpoint's clock.
 void add_live_routes(router& routes, const live_deps& deps);
 
 /// Streams the events of one turn as server-sent events and ends with it.
 void stream_turn(const exchange_ptr& x, const live_deps& deps, const case_id& id, const turn_receipt& receipt);
-
-/// Comment heartbeats of all open event streams; to be called every heartbeat by the endpoint.
-void beat_event_streams();
 
 /// AsyncAPI 3.0, from the same tables the code uses.
 std::string asyncapi_document(const live_deps& deps);

@@ -19,11 +19,12 @@ void answer_view(const exchange_ptr& x, const case_view& v, int status) {
 }
 
 reply<case_view> view_answer(const exchange_ptr& x, int status = 200) {
-  return answering<case_view>(x, [status](const exchange_ptr& x, case_view& v) { answer_view(x, v, status); });
+  return answering<case_view>(x,
+                              [status](const exchange_ptr& x, case_view& v) { answer_view(x, v, status); });
 }
 
-/// `If-Match: "3"` or expected_version in the body. What is no version of ours is 0, which no case ever has: the
-/// case then answers with a conflict and its real version.
+/// `If-Match: "3"` or expected_version in the body. What is no version of ours is 0, which no case ever has:
+/// the case then answers with a conflict and its real version.
 std::optional<std::uint32_t> version_of(const exchange& x, const wire::json_body& b) {
   auto match = x.in.header("if-match");
   if (!match.empty() && match != "*") {
@@ -63,20 +64,23 @@ void create(const rest_deps_ptr& deps, const exchange_ptr& x) {
     return;
   c.answer = answering<created_case>(x, [](const exchange_ptr& x, created_case& made) {
     const auto& v = made.view;
-    x->respond(json_response(201, [&](json_writer& w) {
-                 wire::write_case_members(w, v.record, v.seq);
-                 w.key("case");
-                 wire::write(w, v.record, v.seq);
-                 if (made.first_turn)
-                   w.member("turn_id", made.first_turn->turn.value).member("client_turn_id", made.first_turn->client_id.value);
-               }).with("Location", "/api/v1/cases/" + v.record.id.value).with("ETag", "\"" + std::to_string(v.record.version) + "\""));
+    x->respond(json_response(201,
+                             [&](json_writer& w) {
+                               wire::write_case_members(w, v.record, v.seq);
+                               w.key("case");
+                               wire::write(w, v.record, v.seq);
+                               if (made.first_turn)
+                                 w.member("turn_id", made.first_turn->turn.value)
+                                     .member("client_turn_id", made.first_turn->client_id.value);
+                             })
+                   .with("Location", "/api/v1/cases/" + v.record.id.value)
+                   .with("ETag", "\"" + std::to_string(v.record.version) + "\""));
   });
   caf::anon_send(deps->registry, to_case{{}, std::move(c)});
 }
 
 /// Reads one filter from the query or from a search body.
-template <class Get>
-std::optional<failure> read_filters(case_query& q, Get get) {
+template <class Get> std::optional<failure> read_filters(case_query& q, Get get) {
   const auto bad = [](const char* field, const char* sentence) {
     auto f = make_failure(errc::invalid, sentence);
     return f.with_fact("field", field);
@@ -108,18 +112,23 @@ std::optional<failure> read_filters(case_query& q, Get get) {
 void answer_list(const rest_deps_ptr& deps, const exchange_ptr& x, case_query q, const page_request& p) {
   q.limit = p.limit;
   q.offset = p.offset;
-  caf::anon_send(deps->registry, list_cases{x->in.auth->who, std::move(q), answering<case_page>(x, [p](const exchange_ptr& x, case_page& page) {
-                   auto r = json_response(200, [&](json_writer& w) {
-                     w.key("cases").begin_array();
-                     for (auto& c : page.cases)
-                       wire::write(w, c);
-                     w.end_array().member("total_count", page.total).member("limit", p.limit).member("offset", p.offset);
-                     w.member("has_more", !page.next_cursor.empty()).key("next_cursor");
-                     page.next_cursor.empty() ? w.value(nullptr) : w.value(page.next_cursor);
-                   });
-                   add_paging(r, x->in, p, page.cases.size(), page.total);
-                   x->respond(std::move(r));
-                 })});
+  caf::anon_send(deps->registry,
+                 list_cases{x->in.auth->who, std::move(q),
+                            answering<case_page>(x, [p](const exchange_ptr& x, case_page& page) {
+                              auto r = json_response(200, [&](json_writer& w) {
+                                w.key("cases").begin_array();
+                                for (auto& c : page.cases)
+                                  wire::write(w, c);
+                                w.end_array()
+                                    .member("total_count", page.total)
+                                    .member("limit", p.limit)
+                                    .member("offset", p.offset);
+                                w.member("has_more", !page.next_cursor.empty()).key("next_cursor");
+                                page.next_cursor.empty() ? w.value(nullptr) : w.value(page.next_cursor);
+                              });
+                              add_paging(r, x->in, p, page.cases.size(), page.total, page.next_cursor);
+                              x->respond(std::move(r));
+                            })});
 }
 
 void update(const rest_deps_ptr& deps, const exchange_ptr& x) {
@@ -138,8 +147,11 @@ void update(const rest_deps_ptr& deps, const exchange_ptr& x) {
     }
     // The fields first, then the status: both in the case's own order.
     update_case u{x->in.auth->who, *patch, version, {}};
-    change_status s{x->in.auth->who, *to, b->text("closure_reason").value_or(""), b->text("reason").value_or(""), {}, view_answer(x)};
-    u.answer = answering<case_view>(x, [deps, s](const exchange_ptr& x, case_view&) { tell_case(deps->registry, *x, s); });
+    change_status s{
+        x->in.auth->who, *to, b->text("closure_reason").value_or(""), b->text("reason").value_or(""), {},
+        view_answer(x)};
+    u.answer = answering<case_view>(
+        x, [deps, s](const exchange_ptr& x, case_view&) { tell_case(deps->registry, *x, s); });
     return tell_case(deps->registry, *x, std::move(u));
   }
   if (refused_body(x, *b))
@@ -159,8 +171,12 @@ void to_status(const rest_deps_ptr& deps, const exchange_ptr& x, std::optional<c
     return x->fail(f.with_fact("field", "status"));
   }
   const auto version = version_of(*x, *b);
-  change_status c{x->in.auth->who, *to, b->text("closure_reason").value_or(fixed == case_status::closed ? "other" : ""),
-                  b->text("reason").value_or(""), version, view_answer(x)};
+  change_status c{x->in.auth->who,
+                  *to,
+                  b->text("closure_reason").value_or(fixed == case_status::closed ? "other" : ""),
+                  b->text("reason").value_or(""),
+                  version,
+                  view_answer(x)};
   auto summary = b->text("solution_summary");
   if (!summary)
     summary = b->text("resolution_summary");
@@ -172,50 +188,106 @@ void to_status(const rest_deps_ptr& deps, const exchange_ptr& x, std::optional<c
   update_case u{x->in.auth->who, {}, version, {}};
   u.patch.solution_summary = std::move(*summary);
   c.expected_version.reset();
-  u.answer = answering<case_view>(x, [deps, c](const exchange_ptr& x, case_view&) { tell_case(deps->registry, *x, c); });
+  u.answer = answering<case_view>(
+      x, [deps, c](const exchange_ptr& x, case_view&) { tell_case(deps->registry, *x, c); });
   tell_case(deps->registry, *x, std::move(u));
 }
 
 /// The screen's model: discriminated by status, every nested object always there.
 response ui_of(const case_view& v) {
   const auto& c = v.record;
-  return json_response(200, [&](json_writer& w) {
-    wire::write_case_members(w, c, v.seq);
-    const auto statement = [&](json_writer& w) {
-      w.key("proposed_problem_statement");
-      c.proposed_problem_statement.empty() ? w.value(nullptr) : w.value(c.proposed_problem_statement);
-      w.member("problem_statement_confirmed", c.problem_statement_confirmed);
-    };
-    if (c.status == case_status::consulting) {
-      w.key("consulting").begin_object();
-      statement(w);
-      w.end_object();
-    } else if (c.status == case_status::investigating) {
-      w.key("progress").begin_object().key("milestones_completed").begin_array().end_array().member("total_milestones", 8).member("current_stage", "symptom_verification").end_object();
-      w.key("latest_evidence").begin_array().end_array().key("active_hypotheses").begin_array().end_array().key("working_conclusion").value(nullptr);
-      w.key("investigation_strategy").begin_object().member("path", "root_cause").end_object();
-      w.key("problem_verification").begin_object();
-      statement(w);
-      w.end_object();
-    } else {
-      const auto ended = c.closed_at.value_or(c.updated_at);
-      w.key("root_cause").begin_object().member("description", c.solution_summary).key("category").value(nullptr).key("severity").value(name_of(c.priority)).end_object();
-      w.key("solution_applied").begin_object().member("description", c.solution_summary).key("applied_at").value(nullptr).end_object();
-      w.key("verification_status").begin_object().member("verified", c.status == case_status::resolved).end_object();
-      w.key("resolution_summary").begin_object().member("total_duration_minutes", std::chrono::duration_cast<std::chrono::minutes>(ended - c.created_at).count()).member("milestones_completed", 0).member("evidence_collected", 0).end_object();
-      w.key("reports_available").begin_array().end_array();
-    }
-  }).with("ETag", "\"" + std::to_string(v.record.version) + "\"");
+  return json_response(
+             200,
+             [&](json_writer& w) {
+               wire::write_case_members(w, c, v.seq);
+               const auto statement = [&](json_writer& w) {
+                 w.key("proposed_problem_statement");
+                 c.proposed_problem_statement.empty() ? w.value(nullptr)
+                                                      : w.value(c.proposed_problem_statement);
+                 w.member("problem_statement_confirmed", c.problem_statement_confirmed);
+               };
+               if (c.status == case_status::consulting) {
+                 w.key("consulting").begin_object();
+                 statement(w);
+                 w.end_object();
+               } else if (c.status == case_status::investigating) {
+                 w.key("progress")
+                     .begin_object()
+                     .key("milestones_completed")
+                     .begin_array()
+                     .end_array()
+                     .member("total_milestones", 8)
+                     .member("current_stage", "symptom_verification")
+                     .end_object();
+                 w.key("latest_evidence")
+                     .begin_array()
+                     .end_array()
+                     .key("active_hypotheses")
+                     .begin_array()
+                     .end_array()
+                     .key("working_conclusion")
+                     .value(nullptr);
+                 w.key("investigation_strategy").begin_object().member("path", "root_cause").end_object();
+                 w.key("problem_verification").begin_object();
+                 statement(w);
+                 w.end_object();
+               } else {
+                 const auto ended = c.closed_at.value_or(c.updated_at);
+                 w.key("root_cause")
+                     .begin_object()
+                     .member("description", c.solution_summary)
+                     .key("category")
+                     .value(nullptr)
+                     .key("severity")
+                     .value(name_of(c.priority))
+                     .end_object();
+                 w.key("solution_applied")
+                     .begin_object()
+                     .member("description", c.solution_summary)
+                     .key("applied_at")
+                     .value(nullptr)
+                     .end_object();
+                 w.key("verification_status")
+                     .begin_object()
+                     .member("verified", c.status == case_status::resolved)
+                     .end_object();
+                 w.key("resolution_summary")
+                     .begin_object()
+                     .member("total_duration_minutes",
+                             std::chrono::duration_cast<std::chrono::minutes>(ended - c.created_at).count())
+                     .member("milestones_completed", 0)
+                     .member("evidence_collected", 0)
+                     .end_object();
+                 w.key("reports_available").begin_array().end_array();
+               }
+             })
+      .with("ETag", "\"" + std::to_string(v.record.version) + "\"");
 }
 } // namespace
 
 void add_case_routes(router& routes, const rest_deps_ptr& deps) {
   const std::string one = "/api/v1/cases/{case_id}";
-  routes.add({"POST", "/api/v1/cases", access::token, "cases", "Open a case; with initial_message its first turn starts", {201, 400, 422},
+  routes.add({"POST",
+              "/api/v1/cases",
+              access::token,
+              "cases",
+              "Open a case; with initial_message its first turn starts",
+              {201, 400, 422},
               [deps](exchange_ptr x) { create(deps, x); }});
-  routes.add({"POST", "/api/v1/cases/sessions/{session_id}/case", access::token, "cases", "Open a case from a session", {201, 400, 422},
+  routes.add({"POST",
+              "/api/v1/cases/sessions/{session_id}/case",
+              access::token,
+              "cases",
+              "Open a case from a session",
+              {201, 400, 422},
               [deps](exchange_ptr x) { create(deps, x); }});
-  routes.add({"GET", "/api/v1/cases", access::token, "cases", "My cases: status, priority, category, tag, participant, q, include_archived, sort, limit, offset, cursor", {200, 422},
+  routes.add({"GET",
+              "/api/v1/cases",
+              access::token,
+              "cases",
+              "My cases: status, priority, category, tag, participant, q, include_archived, sort, limit, "
+              "offset, cursor",
+              {200, 422},
               [deps](exchange_ptr x) {
                 auto p = page_of(x);
                 case_query q;
@@ -225,7 +297,12 @@ void add_case_routes(router& routes, const rest_deps_ptr& deps) {
                   return x->fail(*f);
                 answer_list(deps, x, std::move(q), *p);
               }});
-  routes.add({"POST", "/api/v1/cases/search", access::token, "cases", "The same filters in a body; query is full-text", {200, 422},
+  routes.add({"POST",
+              "/api/v1/cases/search",
+              access::token,
+              "cases",
+              "The same filters in a body; query is full-text",
+              {200, 422},
               [deps](exchange_ptr x) {
                 auto b = body_of(x);
                 if (!b)
@@ -234,12 +311,19 @@ void add_case_routes(router& routes, const rest_deps_ptr& deps) {
                 if (auto f = read_filters(q, [&](const char* name) { return b->text(name); }))
                   return x->fail(*f);
                 page_request p;
-                p.limit = static_cast<std::size_t>(std::clamp<std::int64_t>(b->integer("limit").value_or(50), 1, 100));
-                p.offset = static_cast<std::size_t>(std::clamp<std::int64_t>(b->integer("offset").value_or(0), 0, 1 << 30));
+                p.limit = static_cast<std::size_t>(
+                    std::clamp<std::int64_t>(b->integer("limit").value_or(50), 1, 100));
+                p.offset = static_cast<std::size_t>(
+                    std::clamp<std::int64_t>(b->integer("offset").value_or(0), 0, 1 << 30));
                 if (!refused_body(x, *b))
                   answer_list(deps, x, std::move(q), p);
               }});
-  routes.add({"GET", "/api/v1/cases/user/{user_id}", access::token, "cases", "Cases of a user (oneself, or as analyst or admin)", {200, 404, 422},
+  routes.add({"GET",
+              "/api/v1/cases/user/{user_id}",
+              access::token,
+              "cases",
+              "Cases of a user (oneself, or as analyst or admin)",
+              {200, 404, 422},
               [deps](exchange_ptr x) {
                 const auto& who = x->in.auth->who;
                 const user_id wanted{std::string{x->in.param("user_id")}};
@@ -252,44 +336,106 @@ void add_case_routes(router& routes, const rest_deps_ptr& deps) {
                 q.participant = wanted;
                 answer_list(deps, x, std::move(q), *p);
               }});
-  routes.add({"GET", one, access::token, "cases", "One case", {200, 404}, [deps](exchange_ptr x) {
-                tell_case(deps->registry, *x, read_case{x->in.auth->who, answering<case_view>(x, [](const exchange_ptr& x, case_view& v) {
-                                                          // Its owner may still restore it, and see it when asking for it.
-                                                          if (v.record.deleted_at && x->in.asked("include_deleted") != "true")
-                                                            return x->fail(make_failure(errc::not_found, "There is no such case, or you have no access to it."));
-                                                          answer_view(x, v, 200);
-                                                        })});
-              }});
+  routes.add(
+      {"GET", one, access::token, "cases", "One case", {200, 404}, [deps](exchange_ptr x) {
+         tell_case(
+             deps->registry, *x,
+             read_case{x->in.auth->who, answering<case_view>(x, [](const exchange_ptr& x, case_view& v) {
+                         // Its owner may still restore it, and see it when asking for it.
+                         if (v.record.deleted_at && x->in.asked("include_deleted") != "true")
+                           return x->fail(make_failure(
+                               errc::not_found, "There is no such case, or you have no access to it."));
+                         answer_view(x, v, 200);
+                       })});
+       }});
   for (auto* method : {"PUT", "PATCH"})
-    routes.add({method, one, access::token, "cases", "Change fields (and status); If-Match or expected_version guards", {200, 404, 409, 422},
+    routes.add({method,
+                one,
+                access::token,
+                "cases",
+                "Change fields (and status); If-Match or expected_version guards",
+                {200, 404, 409, 422},
                 [deps](exchange_ptr x) { update(deps, x); }});
-  routes.add({"DELETE", one, access::token, "cases", "Delete; restorable for 30 days", {204, 403, 404}, [deps](exchange_ptr x) {
-                tell_case(deps->registry, *x, delete_case{x->in.auth->who, answering<sequence>(x, [](const exchange_ptr& x, sequence&) {
-                                                            response r;
-                                                            r.status = 204;
-                                                            x->respond(std::move(r));
-                                                          })});
+  routes.add({"DELETE",
+              one,
+              access::token,
+              "cases",
+              "Delete; restorable for 30 days",
+              {204, 403, 404},
+              [deps](exchange_ptr x) {
+                tell_case(
+                    deps->registry, *x,
+                    delete_case{x->in.auth->who, answering<sequence>(x, [](const exchange_ptr& x, sequence&) {
+                                  response r;
+                                  r.status = 204;
+                                  x->respond(std::move(r));
+                                })});
               }});
-  routes.add({"POST", one + "/restore", access::token, "cases", "Take a deleted case back", {200, 403, 404}, [deps](exchange_ptr x) {
+  routes.add({"POST",
+              one + "/restore",
+              access::token,
+              "cases",
+              "Take a deleted case back",
+              {200, 403, 404},
+              [deps](exchange_ptr x) {
                 tell_case(deps->registry, *x, restore_case{x->in.auth->who, view_answer(x)});
               }});
-  routes.add({"GET", one + "/ui", access::token, "cases", "What a screen needs, discriminated by status", {200, 404}, [deps](exchange_ptr x) {
-                tell_case(deps->registry, *x, read_case{x->in.auth->who, answering<case_view>(x, [](const exchange_ptr& x, case_view& v) { x->respond(ui_of(v)); })});
+  routes.add({"GET",
+              one + "/ui",
+              access::token,
+              "cases",
+              "What a screen needs, discriminated by status",
+              {200, 404},
+              [deps](exchange_ptr x) {
+                tell_case(deps->registry, *x,
+                          read_case{x->in.auth->who,
+                                    answering<case_view>(x, [](const exchange_ptr& x, case_view& v) {
+                                      x->respond(ui_of(v));
+                                    })});
               }});
-  routes.add({"POST", one + "/title", access::token, "cases", "Name the case from what it is about", {200, 404, 422}, [deps](exchange_ptr x) {
+  routes.add({"POST",
+              one + "/title",
+              access::token,
+              "cases",
+              "Name the case from what it is about",
+              {200, 404, 422},
+              [deps](exchange_ptr x) {
                 auto b = body_of(x);
                 if (!b)
                   return;
                 const bool force = b->boolean("force").value_or(false);
                 if (refused_body(x, *b))
                   return;
-                tell_case(deps->registry, *x, make_title{x->in.auth->who, force, answering<title_result>(x, [](const exchange_ptr& x, title_result& t) {
-                                                           x->respond(json_response(200, [&](json_writer& w) { w.member("schema_version", "3.1.0").member("title", t.title); }).with("x-title-source", t.source));
-                                                         })});
+                tell_case(deps->registry, *x,
+                          make_title{x->in.auth->who, force,
+                                     answering<title_result>(x, [](const exchange_ptr& x, title_result& t) {
+                                       x->respond(
+                                           json_response(200, [&](json_writer& w) {
+                                             w.member("schema_version", "3.1.0").member("title", t.title);
+                                           }).with("x-title-source", t.source));
+                                     })});
               }});
-  routes.add({"POST", one + "/status", access::token, "cases", "Move the case on", {200, 404, 409, 422}, [deps](exchange_ptr x) { to_status(deps, x, {}); }});
-  routes.add({"POST", one + "/resolve", access::token, "cases", "Investigating → resolved", {200, 404, 409, 422}, [deps](exchange_ptr x) { to_status(deps, x, case_status::resolved); }});
-  routes.add({"POST", one + "/close", access::token, "cases", "→ closed, with a closure_reason", {200, 404, 409, 422}, [deps](exchange_ptr x) { to_status(deps, x, case_status::closed); }});
+  routes.add({"POST",
+              one + "/status",
+              access::token,
+              "cases",
+              "Move the case on",
+              {200, 404, 409, 422},
+              [deps](exchange_ptr x) { to_status(deps, x, {}); }});
+  routes.add({"POST",
+              one + "/resolve",
+              access::token,
+              "cases",
+              "Investigating → resolved",
+              {200, 404, 409, 422},
+              [deps](exchange_ptr x) { to_status(deps, x, case_status::resolved); }});
+  routes.add({"POST",
+              one + "/close",
+              access::token,
+              "cases",
+              "→ closed, with a closure_reason",
+              {200, 404, 409, 422},
+              [deps](exchange_ptr x) { to_status(deps, x, case_status::closed); }});
   const auto resume = [deps](exchange_ptr x) {
     case_id id{std::string{x->in.param("case_id")}};
     if (id.empty()) {
@@ -304,15 +450,29 @@ void add_case_routes(router& routes, const rest_deps_ptr& deps) {
         return x->fail(f.with_fact("field", "case_id"));
       }
     }
-    caf::anon_send(deps->registry, to_case{id, read_case{x->in.auth->who, answering<case_view>(x, [](const exchange_ptr& x, case_view& v) {
-                                                           x->respond(json_response(200, [&](json_writer& w) {
-                                                             wire::write_case_members(w, v.record, v.seq);
-                                                             w.member("success", true).member("case_resumed", true);
-                                                           }));
-                                                         })}});
+    caf::anon_send(deps->registry,
+                   to_case{id, read_case{x->in.auth->who,
+                                         answering<case_view>(x, [](const exchange_ptr& x, case_view& v) {
+                                           x->respond(json_response(200, [&](json_writer& w) {
+                                             wire::write_case_members(w, v.record, v.seq);
+                                             w.member("success", true).member("case_resumed", true);
+                                           }));
+                                         })}});
   };
-  routes.add({"POST", "/api/v1/cases/resume", access::token, "cases", "Go on with a case in this session", {200, 404, 422}, resume});
-  routes.add({"POST", "/api/v1/cases/sessions/{session_id}/resume/{case_id}", access::token, "cases", "Go on with a case in this session", {200, 404}, resume});
+  routes.add({"POST",
+              "/api/v1/cases/resume",
+              access::token,
+              "cases",
+              "Go on with a case in this session",
+              {200, 404, 422},
+              resume});
+  routes.add({"POST",
+              "/api/v1/cases/sessions/{session_id}/resume/{case_id}",
+              access::token,
+              "cases",
+              "Go on with a case in this session",
+              {200, 404},
+              resume});
 }
 
 } // namespace fm::http

@@ -1,4 +1,5 @@
-// What machines ask about the server itself, without a token: health, metrics for Prometheus, the OpenAPI document.
+// What machines ask about the server itself, without a token: health, metrics for Prometheus, the OpenAPI
+// document.
 #include "http/bridge/ask.hpp"
 #include "http/rest/rest.hpp"
 #include "protocol/wire/encode.hpp"
@@ -41,10 +42,20 @@ void ready(const exchange_ptr& x, const registry_status& s) {
 
 void dependencies(const exchange_ptr& x, const registry_status& s) {
   x->respond(json_response(200, [&](json_writer& w) {
-    w.member("status", s.store_works && s.poisoned_cases == 0 ? "healthy" : "degraded").key("dependencies").begin_object();
-    w.key("case_store").begin_object().member("status", s.store_works ? "healthy" : "unhealthy").member("detail", s.store_detail).end_object();
-    w.key("cases").begin_object().member("status", s.poisoned_cases == 0 ? "healthy" : "degraded")
-        .member("loaded", s.loaded_cases).member("poisoned", s.poisoned_cases).end_object();
+    w.member("status", s.store_works && s.poisoned_cases == 0 ? "healthy" : "degraded")
+        .key("dependencies")
+        .begin_object();
+    w.key("case_store")
+        .begin_object()
+        .member("status", s.store_works ? "healthy" : "unhealthy")
+        .member("detail", s.store_detail)
+        .end_object();
+    w.key("cases")
+        .begin_object()
+        .member("status", s.poisoned_cases == 0 ? "healthy" : "degraded")
+        .member("loaded", s.loaded_cases)
+        .member("poisoned", s.poisoned_cases)
+        .end_object();
     w.end_object();
   }));
 }
@@ -62,18 +73,17 @@ void add_health_routes(router& routes, const rest_deps_ptr& rest) {
   add("/health/live", "The process answers", {200}, [](const exchange_ptr& x) {
     x->respond(json_response(200, [](json_writer& w) { w.member("status", "alive"); }));
   });
-  add("/health/ready", "Ready for work; 503 while the store is down", {200, 503}, [rest](const exchange_ptr& x) {
-    with_status(rest, x, ready);
-  });
-  add("/health/dependencies", "What the server stands on", {200}, [rest](const exchange_ptr& x) {
-    with_status(rest, x, dependencies);
-  });
-  route metrics{"GET", "/metrics", access::open, "health", "Prometheus text", {200}, [rest](const exchange_ptr& x) {
-                  response r;
-                  r.content_type = "text/plain; version=0.0.4; charset=utf-8";
-                  r.body = rest->metrics->text();
-                  x->respond(std::move(r));
-                }};
+  add("/health/ready", "Ready for work; 503 while the store is down", {200, 503},
+      [rest](const exchange_ptr& x) { with_status(rest, x, ready); });
+  add("/health/dependencies", "What the server stands on", {200},
+      [rest](const exchange_ptr& x) { with_status(rest, x, dependencies); });
+  route metrics{
+      "GET", "/metrics", access::open, "health", "Prometheus text", {200}, [rest](const exchange_ptr& x) {
+        response r;
+        r.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        r.body = rest->metrics->text();
+        x->respond(std::move(r));
+      }};
   metrics.also_gives = {"text/plain"};
   routes.add(std::move(metrics));
   // Made on the first request, when every part has added its routes; the router outlives its own handlers.
@@ -81,7 +91,12 @@ void add_health_routes(router& routes, const rest_deps_ptr& rest) {
     std::once_flag once;
     std::string text;
   };
-  routes.add({"GET", "/api/v1/openapi.json", access::open, "live", "This document", {200},
+  routes.add({"GET",
+              "/api/v1/openapi.json",
+              access::open,
+              "live",
+              "This document",
+              {200},
               [&routes, rest, made = std::make_shared<document>()](const exchange_ptr& x) {
                 std::call_once(made->once, [&] { made->text = openapi_document(routes, rest->version); });
                 response r;

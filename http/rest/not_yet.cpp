@@ -78,7 +78,8 @@ constexpr row rows[] = {
 
 void add_not_yet_routes(router& routes, const rest_deps_ptr& deps) {
   for (auto& r : rows) {
-    route out{r.method, std::string{"/api/v1"} + r.path, access::token, r.tag, "Not there yet", {501}, {}, true};
+    route out{r.method, std::string{"/api/v1"} + r.path, access::token, r.tag, "Not there yet", {501}, {},
+              true};
     const bool of_case = std::string_view{r.path}.starts_with("/cases/{case_id}");
     const bool of_user = std::string_view{r.path}.starts_with("/users/{user_id}");
     out.handle = [deps, of_case, of_user](exchange_ptr x) {
@@ -87,7 +88,11 @@ void add_not_yet_routes(router& routes, const rest_deps_ptr& deps) {
         return x->fail(make_failure(errc::not_found, "There is no such user, or it is not you."));
       if (!of_case)
         return x->fail(not_yet);
-      tell_case(deps->registry, *x, read_case{x->in.auth->who, answering<case_view>(x, [not_yet](const exchange_ptr& x, case_view&) { x->fail(not_yet); })});
+      tell_case(
+          deps->registry, *x,
+          read_case{x->in.auth->who, answering<case_view>(x, [not_yet](const exchange_ptr& x, case_view&) {
+                      x->fail(not_yet);
+                    })});
     };
     routes.add(std::move(out));
   }

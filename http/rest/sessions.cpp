@@ -18,7 +18,8 @@ response session_answer(int status, const session& s, std::optional<bool> resume
   w.begin_object();
   wire::write_session_members(w, s);
   if (resumed)
-    w.member("session_resumed", *resumed).member("message", *resumed ? "The live session of this client goes on." : "A new session.");
+    w.member("session_resumed", *resumed)
+        .member("message", *resumed ? "The live session of this client goes on." : "A new session.");
   w.end_object();
   return r;
 }
@@ -54,11 +55,10 @@ void open(const rest_deps_ptr& rest, const exchange_ptr& x) {
 }
 
 /// What each of the routes with an id does once the session is known to be the caller's.
-template <class Then>
-handler with_session(const rest_deps_ptr& rest, Then then) {
+template <class Then> handler with_session(const rest_deps_ptr& rest, Then then) {
   return [rest, then](const exchange_ptr& x) {
     ask(rest->identity, x, read_session{who_of(x).user, session_of(x->in), {}},
-                      [rest, x, then](const session& s) { then(rest, x, s); });
+        [rest, x, then](const session& s) { then(rest, x, s); });
   };
 }
 
@@ -96,15 +96,16 @@ void cases(const rest_deps_ptr& rest, const exchange_ptr& x, const session& s) {
       w.member("session_id", s.id.value);
       wire::write_case_page_members(w, found, page.limit, page.offset);
     });
-    add_paging(r, x->in, page, found.cases.size(), found.total);
+    add_paging(r, x->in, page, found.cases.size(), found.total, found.next_cursor);
     x->respond(std::move(r));
   });
 }
 } // namespace
 
 void add_session_routes(router& routes, const rest_deps_ptr& rest) {
-  const auto add = [&](const char* method, const char* pattern, const char* summary, std::vector<int> statuses,
-                       const char* gives, handler handle, const char* takes = "", std::vector<std::string> asks = {}) {
+  const auto add = [&](const char* method, const char* pattern, const char* summary,
+                       std::vector<int> statuses, const char* gives, handler handle, const char* takes = "",
+                       std::vector<std::string> asks = {}) {
     route r{method, pattern, access::token, "sessions", summary, std::move(statuses), std::move(handle)};
     r.gives = gives;
     r.takes = takes;
@@ -116,30 +117,36 @@ void add_session_routes(router& routes, const rest_deps_ptr& rest) {
       x->respond(json_response(200, [&](json_writer& w) { w.member("success", true).member("removed", n); }));
     });
   };
-  add("POST", "/api/v1/sessions", "Open a session, or resume the live one of the same client", {201, 422}, "Session",
-      [rest](const exchange_ptr& x) { open(rest, x); }, "OpenSession");
-  add("GET", "/api/v1/sessions", "My live sessions", {200}, "SessionList", [rest](const exchange_ptr& x) {
-    const auto page = page_of(x);
-    if (!page)
-      return;
-    ask(rest->identity, x, list_sessions{who_of(x).user, {}}, [x, page = *page](const std::vector<session>& all) {
-      auto r = json_response(200, [&](json_writer& w) {
-        w.key("sessions").begin_array();
-        for (std::size_t i = page.offset; i < std::min(all.size(), page.offset + page.limit); ++i)
-          wire::write(w, all[i]);
-        w.end_array()
-            .member("total_count", all.size())
-            .member("limit", page.limit)
-            .member("offset", page.offset)
-            .member("has_more", page.offset + page.limit < all.size());
-      });
-      add_paging(r, x->in, page, std::min(page.limit, all.size()), all.size());
-      x->respond(std::move(r));
-    });
-  }, "", {"limit", "offset"});
+  add(
+      "POST", "/api/v1/sessions", "Open a session, or resume the live one of the same client", {201, 422},
+      "Session", [rest](const exchange_ptr& x) { open(rest, x); }, "OpenSession");
+  add("GET", "/api/v1/sessions", "My live sessions", {200}, "SessionList",
+      [rest](const exchange_ptr& x) {
+        const auto page = page_of(x);
+        if (!page)
+          return;
+        ask(rest->identity, x, list_sessions{who_of(x).user, {}},
+            [x, page = *page](const std::vector<session>& all) {
+              auto r = json_response(200, [&](json_writer& w) {
+                w.key("sessions").begin_array();
+                for (std::size_t i = page.offset; i < std::min(all.size(), page.offset + page.limit); ++i)
+                  wire::write(w, all[i]);
+                w.end_array()
+                    .member("total_count", all.size())
+                    .member("limit", page.limit)
+                    .member("offset", page.offset)
+                    .member("has_more", page.offset + page.limit < all.size());
+              });
+              add_paging(r, x->in, page, std::min(page.limit, all.size()), all.size());
+              x->respond(std::move(r));
+            });
+      },
+      "", {"limit", "offset"});
   add("POST", "/api/v1/sessions/cleanup", "Drop my expired sessions", {200}, "Done", cleanup);
   add("GET", "/api/v1/sessions/{session_id}", "One of my sessions", {200, 404}, "Session",
-      with_session(rest, [](const rest_deps_ptr&, const exchange_ptr& x, const session& s) { x->respond(session_answer(200, s)); }));
+      with_session(rest, [](const rest_deps_ptr&, const exchange_ptr& x, const session& s) {
+        x->respond(session_answer(200, s));
+      }));
   add("DELETE", "/api/v1/sessions/{session_id}", "End a session", {204, 404}, "",
       with_session(rest, [](const rest_deps_ptr& deps, const exchange_ptr& x, const session& s) {
         ask(deps->identity, x, close_session{s.user, s.id, {}}, [x](done_t) {
@@ -151,13 +158,16 @@ void add_session_routes(router& routes, const rest_deps_ptr& rest) {
   add("POST", "/api/v1/sessions/{session_id}/heartbeat", "Keep a session alive", {200, 404}, "Session",
       [rest](const exchange_ptr& x) {
         ask(rest->identity, x, touch_session{who_of(x).user, session_of(x->in), {}},
-                          [x](const session& s) { x->respond(session_answer(200, s)); });
+            [x](const session& s) { x->respond(session_answer(200, s)); });
       });
-  add("GET", "/api/v1/sessions/{session_id}/stats", "Ages of a session", {200, 404}, "SessionStats", with_session(rest, stats));
-  add("GET", "/api/v1/sessions/{session_id}/cases", "The cases of the session's user", {200, 404, 422}, "CaseList",
-      with_session(rest, cases), "", {"limit", "offset", "cursor"});
-  add("POST", "/api/v1/sessions/{session_id}/cleanup", "Drop the expired sessions of the session's user", {200, 404}, "Done",
-      with_session(rest, [cleanup](const rest_deps_ptr&, const exchange_ptr& x, const session&) { cleanup(x); }));
+  add("GET", "/api/v1/sessions/{session_id}/stats", "Ages of a session", {200, 404}, "SessionStats",
+      with_session(rest, stats));
+  add("GET", "/api/v1/sessions/{session_id}/cases", "The cases of the session's user", {200, 404, 422},
+      "CaseList", with_session(rest, cases), "", {"limit", "offset", "cursor"});
+  add("POST", "/api/v1/sessions/{session_id}/cleanup", "Drop the expired sessions of the session's user",
+      {200, 404}, "Done",
+      with_session(rest,
+                   [cleanup](const rest_deps_ptr&, const exchange_ptr& x, const session&) { cleanup(x); }));
 }
 
 } // namespace fm::http

@@ -1,4 +1,5 @@
-// The HTTP server: what it needs, how it is started, drained and stopped. The socket library stays in server.cpp.
+// The HTTP server: what it needs, how it is started, drained and stopped. The socket library stays in
+// server.cpp.
 #pragma once
 
 #include "http/core/router.hpp"
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,7 +26,7 @@ struct upgrade_handler;
 
 /// A file of the web page; the bytes outlive the server.
 struct site_file {
-  std::string_view path; ///< "/index.html", "/assets/index-1a2b3c.js"
+  std::string path; ///< "/index.html", "/assets/index-1a2b3c.js"
   std::string_view bytes;
 };
 
@@ -35,13 +37,14 @@ struct server_deps {
   http_settings settings;
   std::shared_ptr<const router> routes;
   std::vector<site_file> site; ///< empty = no web page
-  /// Makes what takes over upgrades of GET /api/v1/live; null = they answer 404. The contexts run one thread each.
+  /// Makes what takes over upgrades of GET /api/v1/live; null = they answer 404. The contexts run one thread
+  /// each.
   std::function<std::shared_ptr<upgrade_handler>(const std::vector<boost::asio::io_context*>&)> make_live;
 };
 
 class server {
 public:
-  virtual ~server() = default; ///< closes what is left and joins the threads
+  virtual ~server() = default;            ///< closes what is left and joins the threads
   virtual std::uint16_t port() const = 0; ///< the one really bound
   /// Stops accepting, closes live connections, lets requests under way end. Blocks, at most settings.drain.
   virtual void drain() = 0;

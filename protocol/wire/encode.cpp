@@ -81,11 +81,18 @@ struct data_writer {
         .member("author_id", d.author_id)
         .member("author_name", d.author_name);
   }
-  void operator()(const turn_edited& d) const { w.member("turn_id", d.turn.value).member("content", d.content); }
+  void operator()(const turn_edited& d) const {
+    w.member("turn_id", d.turn.value).member("content", d.content);
+  }
   void operator()(const turn_withdrawn& d) const { w.member("turn_id", d.turn.value); }
-  void operator()(const turn_started& d) const { w.member("turn_id", d.turn.value).member("attempt", d.attempt); }
+  void operator()(const turn_started& d) const {
+    w.member("turn_id", d.turn.value).member("attempt", d.attempt);
+  }
   void operator()(const turn_delta& d) const {
-    w.member("turn_id", d.turn.value).member("attempt", d.attempt).member("offset", d.offset).member("text", d.text);
+    w.member("turn_id", d.turn.value)
+        .member("attempt", d.attempt)
+        .member("offset", d.offset)
+        .member("text", d.text);
   }
   void operator()(const turn_restarted& d) const {
     w.member("turn_id", d.turn.value).member("attempt", d.attempt).member("why", d.why);
@@ -93,8 +100,7 @@ struct data_writer {
   void operator()(const turn_interrupted& d) const {
     w.member("turn_id", d.turn.value).member("attempt", d.attempt).member("text_bytes", d.text_bytes);
   }
-  template <class D>
-  void ended(const D& d) const {
+  template <class D> void ended(const D& d) const {
     w.member("turn_id", d.turn.value)
         .member("attempt", d.attempt)
         .member("turn_number", d.turn_number)
@@ -243,8 +249,8 @@ void write_case_page_members(json_writer& w, const case_page& page, std::size_t 
   text_or_null(w, "next_cursor", page.next_cursor);
 }
 
-void write_presence(json_writer& w, const user_id& who, std::string_view name, bool typing, std::string_view focus,
-                    timestamp since) {
+void write_presence(json_writer& w, const user_id& who, std::string_view name, bool typing,
+                    std::string_view focus, timestamp since) {
   w.begin_object().member("user_id", who.value).member("name", name).member("typing", typing).key("focus");
   if (focus.empty())
     w.value(nullptr);
@@ -290,10 +296,12 @@ std::string error_body(const failure& f, std::string_view request_id) {
   if (!f.reason.empty())
     w.member("reason", f.reason);
   w.end_object().end_object().member("request_id", request_id);
-  if (f.code == errc::invalid) {
-    const auto field = f.facts.find("field");
+  // The 422 form. What is wrong with the request as a whole, or with what its owner has already, is a 400.
+  const auto field = f.facts.find("field");
+  if (f.code == errc::invalid && field != f.facts.end() && field->second != "request" &&
+      field->second != "owner") {
     w.key("errors").begin_array().begin_object().key("loc").begin_array().value("body");
-    if (field != f.facts.end())
+    if (field->second != "body")
       w.value(field->second);
     w.end_array().member("msg", f.detail).member("type", "value_error").end_object().end_array();
   }

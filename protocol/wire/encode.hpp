@@ -33,10 +33,10 @@ void write_event_data(json_writer& w, const event_data& data);
 std::string event_frame(const case_event& e);
 
 /// {"user_id","name","typing","focus","since"} of one person in a case.
-void write_presence(json_writer& w, const user_id& who, std::string_view name, bool typing, std::string_view focus,
-                    timestamp since);
-/// "presence" and its people, as a member of an open object. `Entries` are presence_entry of the messages layer,
-/// which wire must not know.
+void write_presence(json_writer& w, const user_id& who, std::string_view name, bool typing,
+                    std::string_view focus, timestamp since);
+/// "presence" and its people, as a member of an open object. `Entries` are presence_entry of the messages
+/// layer, which wire must not know.
 template <class Entries>
 void write_presence_member(json_writer& w, std::string_view key, const Entries& people) {
   w.key(key).begin_array();
@@ -45,8 +45,7 @@ void write_presence_member(json_writer& w, std::string_view key, const Entries& 
   w.end_array();
 }
 /// The members of a case.snapshot in an open object: case_id, seq, case, messages, running, queue, presence.
-template <class Snapshot>
-void write_snapshot_members(json_writer& w, const Snapshot& s) {
+template <class Snapshot> void write_snapshot_members(json_writer& w, const Snapshot& s) {
   w.member("case_id", s.record.id.value).member("seq", s.seq).key("case");
   write(w, s.record, s.seq);
   w.key("messages").begin_array();

@@ -38,7 +38,8 @@ outcome<json_body> json_body::parse(std::string_view text) {
   body.impl_->parser = std::make_shared<simdjson::dom::parser>();
   simdjson::dom::element root;
   if (const auto error = body.impl_->parser->parse(text.data(), text.size()).get(root))
-    return make_failure(errc::invalid, std::string{"The body is not valid JSON: "} + simdjson::error_message(error) + ".");
+    return make_failure(errc::invalid,
+                        std::string{"The body is not valid JSON: "} + simdjson::error_message(error) + ".");
   if (root.get(body.impl_->root))
     return make_failure(errc::invalid, "The body must be a JSON object.");
   return body;
@@ -116,7 +117,8 @@ std::optional<std::map<std::string, std::string>> json_body::text_map(std::strin
   std::map<std::string, std::string> out;
   for (auto field : o) {
     std::string_view v;
-    out[std::string{field.key}] = field.value.get(v) ? std::string{simdjson::minify(field.value)} : std::string{v};
+    out[std::string{field.key}] =
+        field.value.get(v) ? std::string{simdjson::minify(field.value)} : std::string{v};
   }
   return out;
 }

@@ -5,6 +5,8 @@
 #include "storage/codec/projection.hpp"
 #include "storage/sqlite/rows.hpp"
 
+#include <tuple>
+
 namespace fm::sqlite {
 
 outcome<sequence> commit_writer::write(const case_commit& commit) {
@@ -230,47 +232,75 @@ std::int64_t commit_writer::question_of(const head& h, const turn_id& turn) {
 }
 
 // ---- the record -------------------------------------------------------------------------------------------------
+// Most commits move a record's counters and times only: what did not change is not written, and SQLite keeps every
+// index whose columns an UPDATE does not name.
 void commit_writer::write_record(std::int64_t num, const case_record& r, bool fresh) {
-  write_search_words(num, r, fresh);
+  case_record old;
+  if (!fresh) {
+    auto s = c_.prepare("SELECT record FROM cases WHERE num = ?");
+    if (s.bind(1, num).step())
+      if (auto decoded = stored::decode_record(s.text(0)))
+        old = std::move(*decoded);
+  }
+  const bool unreadable = !fresh && old.id != r.id;
+  write_search_words(num, r, fresh, unreadable || old.title != r.title || old.description != r.description);
   const auto encoded = stored::encode(r);
-  auto s = fresh ? c_.prepare("INSERT INTO cases (num, case_id, user_id, status, priority, category, title, description, "
-                              "deleted, archived, created_at, updated_at, last_activity_at, record) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")
-                 : c_.prepare("UPDATE cases SET case_id = ?2, user_id = ?3, status = ?4, priority = ?5, category = ?6, "
-                              "title = ?7, description = ?8, deleted = ?9, archived = ?10, created_at = ?11, "
-                              "updated_at = ?12, last_activity_at = ?13, record = ?14 WHERE num = ?1");
-  s.bind(1, num)
-      .bind(2, r.id.value)
-      .bind(3, r.owner.value)
-      .bind(4, name_of(r.status))
-      .bind(5, static_cast<std::int64_t>(r.priority))
-      .bind(6, r.category)
-      .bind(7, r.title)
-      .bind(8, r.description)
-      .bind(9, std::int64_t{r.deleted_at.has_value()})
-      .bind(10, std::int64_t{r.archived_at.has_value()})
-      .bind(11, to_ms(r.created_at))
-      .bind(12, to_ms(r.updated_at))
-      .bind(13, to_ms(r.last_activity_at))
-      .bind(14, encoded)
-      .run();
-  if (!fresh)
-    c_.prepare("DELETE FROM case_tags WHERE num = ?").bind(1, num).run();
-  for (auto& tag : r.tags)
-    c_.prepare("INSERT OR IGNORE INTO case_tags (num, tag) VALUES (?, ?)").bind(1, num).bind(2, tag).run();
-  if (!fresh)
-    c_.prepare("DELETE FROM case_participants WHERE num = ?").bind(1, num).run();
-  for (auto& p : r.participants)
-    c_.prepare("INSERT OR REPLACE INTO case_participants (user_id, num, role, joined_at) VALUES (?, ?, ?, ?)")
-        .bind(1, p.user.value)
-        .bind(2, num)
-        .bind(3, name_of(p.role))
-        .bind(4, to_ms(p.joined_at))
+  if (!fresh && !unreadable && std::tie(old.owner, old.status, old.priority, old.category, old.title, old.description,
+                                        old.deleted_at, old.archived_at, old.created_at) ==
+                                   std::tie(r.owner, r.status, r.priority, r.category, r.title, r.description,
+                                            r.deleted_at, r.archived_at, r.created_at)) {
+    c_.prepare("UPDATE cases SET updated_at = ?2, last_activity_at = ?3, record = ?4 WHERE num = ?1")
+        .bind(1, num)
+        .bind(2, to_ms(r.updated_at))
+        .bind(3, to_ms(r.last_activity_at))
+        .bind(4, encoded)
         .run();
+  } else {
+    auto s = fresh ? c_.prepare("INSERT INTO cases (num, case_id, user_id, status, priority, category, title, "
+                                "description, deleted, archived, created_at, updated_at, last_activity_at, record) "
+                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")
+                   : c_.prepare("UPDATE cases SET case_id = ?2, user_id = ?3, status = ?4, priority = ?5, category = ?6, "
+                                "title = ?7, description = ?8, deleted = ?9, archived = ?10, created_at = ?11, "
+                                "updated_at = ?12, last_activity_at = ?13, record = ?14 WHERE num = ?1");
+    s.bind(1, num)
+        .bind(2, r.id.value)
+        .bind(3, r.owner.value)
+        .bind(4, name_of(r.status))
+        .bind(5, static_cast<std::int64_t>(r.priority))
+        .bind(6, r.category)
+        .bind(7, r.title)
+        .bind(8, r.description)
+        .bind(9, std::int64_t{r.deleted_at.has_value()})
+        .bind(10, std::int64_t{r.archived_at.has_value()})
+        .bind(11, to_ms(r.created_at))
+        .bind(12, to_ms(r.updated_at))
+        .bind(13, to_ms(r.last_activity_at))
+        .bind(14, encoded)
+        .run();
+  }
+  if (unreadable || old.tags != r.tags) {
+    if (!fresh)
+      c_.prepare("DELETE FROM case_tags WHERE num = ?").bind(1, num).run();
+    for (auto& tag : r.tags)
+      c_.prepare("INSERT OR IGNORE INTO case_tags (num, tag) VALUES (?, ?)").bind(1, num).bind(2, tag).run();
+  }
+  if (unreadable || old.participants != r.participants) {
+    if (!fresh)
+      c_.prepare("DELETE FROM case_participants WHERE num = ?").bind(1, num).run();
+    for (auto& p : r.participants)
+      c_.prepare("INSERT OR REPLACE INTO case_participants (user_id, num, role, joined_at) VALUES (?, ?, ?, ?)")
+          .bind(1, p.user.value)
+          .bind(2, num)
+          .bind(3, name_of(p.role))
+          .bind(4, to_ms(p.joined_at))
+          .run();
+  }
 }
 
 /// Called before the row changes: the index can only forget what the row still says.
-void commit_writer::write_search_words(std::int64_t num, const case_record& r, bool fresh) {
+void commit_writer::write_search_words(std::int64_t num, const case_record& r, bool fresh, bool changed) {
+  if (!fresh && !changed)
+    return;
   if (!fresh) {
     std::string title, description;
     {
@@ -280,8 +310,6 @@ void commit_writer::write_search_words(std::int64_t num, const case_record& r, b
         description = s.string(1);
       }
     }
-    if (title == r.title && description == r.description)
-      return;
     unindex_case(c_, num, title, description);
   }
   c_.prepare("INSERT INTO case_search (rowid, title, description) VALUES (?, ?, ?)")

@@ -35,7 +35,7 @@ private:
   void unindex_message(std::int64_t key);
   std::int64_t question_of(const head& h, const turn_id& turn);
   void write_record(std::int64_t num, const case_record& r, bool fresh);
-  void write_search_words(std::int64_t num, const case_record& r, bool fresh);
+  void write_search_words(std::int64_t num, const case_record& r, bool fresh, bool changed);
 
   connection& c_;
 };

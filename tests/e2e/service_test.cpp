@@ -475,7 +475,8 @@ private:
     check(refused && (*refused)["type"].text() == "error" && (*refused)["code"].text() == "not_found", "another user's case does not exist over the live protocol either",
           refused ? (*refused)["code"].text() : refused.error().detail);
 
-    http_connection leaving{s.at, s.token("bob")};
+    snapshots_first(s, token, id);
+
     auto bob_token = s.token("bob");
     auto bob = live_client::open(s.at, bob_token);
     http_connection{s.at, bob_token}.post("/api/v1/auth/logout", "{}");
@@ -485,6 +486,52 @@ private:
     const auto closed_after = std::chrono::duration_cast<milliseconds>(steady::now() - out);
     check(bob && (*bob)->close_code() == 4401 && closed_after <= 1s, "signing out closes the live connection with 4401 within a second",
           bob ? std::to_string((*bob)->close_code()) + " after " + std::to_string(closed_after.count()) + " ms" : bob.error().detail);
+  }
+
+  /// Opening a busy case without after_seq: the snapshot, then exactly what follows it.
+  void snapshots_first(service& s, const std::string& token, const std::string& id) {
+    std::atomic<bool> over{false};
+    std::thread busy{[&] {
+      auto writer = live_client::open(s.at, token);
+      for (int i = 0; writer && !over; ++i)
+        (void)(*writer)->ask(turn_command("note.add", "n" + std::to_string(i), id, "\"content\":\"busy\""), "n" + std::to_string(i), 5s);
+    }};
+    std::string odd;
+    auto http = s.as("alice");
+    constexpr int times = 40;
+    for (int i = 0; i < times && odd.empty(); ++i) {
+      auto c = live_client::open(s.at, token);
+      if (!c)
+        break;
+      client_view view;
+      bool came = false;
+      std::size_t events = 0;
+      (void)(*c)->send(open_case(id, std::nullopt));
+      (*c)->poll_until(
+          5s,
+          [&](const json& o) {
+            const auto& type = o["type"].text();
+            if (type == "case.snapshot") {
+              came = true;
+              view.apply_snapshot(o);
+            } else if (type == "event") {
+              if (!came && odd.empty())
+                odd = "event " + std::to_string(o["seq"].whole()) + " came before the snapshot";
+              view.apply_event(o);
+              ++events;
+            } else if (type == "error" && odd.empty()) {
+              odd = o["message"].text();
+            }
+          },
+          [&] { return (came && events >= 3) || !odd.empty(); });
+      if (odd.empty() && !view.violations().empty())
+        odd = first_violation(view);
+      if (odd.empty() && !came)
+        odd = "no snapshot came";
+    }
+    over = true;
+    busy.join();
+    check(odd.empty(), "opening a busy case gives a snapshot and then exactly what follows it", odd.empty() ? std::to_string(times) + " times" : odd);
   }
 
   // ---- what no decent client sends ----

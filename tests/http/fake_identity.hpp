@@ -1,5 +1,5 @@
-// A fake identity actor, stricter than the real one: it knows the tokens it was told, keeps idempotency records as
-// the contract says, and refuses everything else with a failure that no test expects.
+// A fake identity actor, stricter than the real one: it knows the tokens it was told, keeps idempotency
+// records as the contract says, and refuses everything else with a failure that no test expects.
 #pragma once
 
 #include "protocol/messages/identity_actor.hpp"
@@ -37,7 +37,9 @@ struct fake_identity_state {
 inline identity_actor::behavior_type fake_identity(identity_actor::stateful_pointer<fake_identity_state> self,
                                                    identity_record_ptr record) {
   self->state.record = std::move(record);
-  const auto unexpected = [](auto& m) { m.answer(make_failure(errc::internal, "The fake identity was not told about this.")); };
+  const auto unexpected = [](auto& m) {
+    m.answer(make_failure(errc::internal, "The fake identity was not told about this."));
+  };
   return {
       [=](register_user& m) { unexpected(m); },
       [=](login& m) { unexpected(m); },
@@ -66,7 +68,8 @@ inline identity_actor::behavior_type fake_identity(identity_actor::stateful_poin
         auto& r = *self->state.record;
         std::lock_guard lock{r.mutex};
         using kind = idempotency_state::kind;
-        const auto [at, fresh] = r.keys.try_emplace({m.user.value, m.key}, identity_record::claim{m.body_digest, {}});
+        const auto [at, fresh] =
+            r.keys.try_emplace({m.user.value, m.key}, identity_record::claim{m.body_digest, {}});
         if (fresh)
           return m.answer(idempotency_state{kind::fresh, {}});
         if (at->second.body_digest != m.body_digest)

@@ -1,5 +1,5 @@
-// The REST surface over the real thing: server, handlers, actors and the in-memory stores in one process, spoken to
-// over loopback. What is checked here is the contract of rest.md, answer by answer.
+// The REST surface over the real thing: server, handlers, actors and the in-memory stores in one process,
+// spoken to over loopback. What is checked here is the contract of rest.md, answer by answer.
 #include "actors/cases/case_registry.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/stores/case_store_actor.hpp"
@@ -20,14 +20,14 @@
 
 namespace fm::http {
 namespace {
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using testing_support::header_list;
 using testing_support::http_answer;
 using testing_support::http_connection;
 using testing_support::json;
 using testing_support::json_quoted;
-using ::testing::Contains;
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 /// A model that says what it is told to, or nothing until it is cancelled.
@@ -108,7 +108,9 @@ protected:
     rest->dev_login = true;
     rest->query_deadline = query_deadline;
     const live_deps live{registry, identity, meters, clock, random, {}, "9.9.9"};
-    rest->stream_turn = [live](const exchange_ptr& x, const case_id& id, const turn_receipt& t) { stream_turn(x, live, id, t); };
+    rest->stream_turn = [live](const exchange_ptr& x, const case_id& id, const turn_receipt& t) {
+      stream_turn(x, live, id, t);
+    };
     add_auth_routes(*routes, rest);
     add_session_routes(*routes, rest);
     add_case_routes(*routes, rest);
@@ -151,14 +153,16 @@ protected:
     EXPECT_EQ(a->status, 200) << a->body;
     return a->parsed()["access_token"].text();
   }
-  http_answer call(std::string_view method, std::string_view target, std::string_view body = {}, const header_list& headers = {},
-                   std::optional<std::string> token = {}) {
+  http_answer call(std::string_view method, std::string_view target, std::string_view body = {},
+                   const header_list& headers = {}, std::optional<std::string> token = {}) {
     http_connection c{{"127.0.0.1", server_->port()}, token.value_or(ada)};
     auto a = c.request(method, target, body, headers);
     EXPECT_TRUE(a) << method << " " << target << ": " << (a ? "" : a.error().detail);
     return a ? *a : http_answer{};
   }
-  http_answer get(std::string_view target, const header_list& headers = {}) { return call("GET", target, {}, headers); }
+  http_answer get(std::string_view target, const header_list& headers = {}) {
+    return call("GET", target, {}, headers);
+  }
   http_answer post(std::string_view target, std::string_view body, const header_list& headers = {}) {
     return call("POST", target, body, headers);
   }
@@ -167,7 +171,9 @@ protected:
     EXPECT_EQ(a.status, 201) << a.body;
     return a.parsed()["case_id"].text();
   }
-  static std::string at(const std::string& id, const std::string& rest = {}) { return "/api/v1/cases/" + id + rest; }
+  static std::string at(const std::string& id, const std::string& rest = {}) {
+    return "/api/v1/cases/" + id + rest;
+  }
 
   /// Ends the system at the end of the test; actors that wait for nothing go by themselves.
   struct ending_system : caf::actor_system {
@@ -195,11 +201,14 @@ protected:
   std::string ada, ben;
 };
 
-// ---- signing in -----------------------------------------------------------------------------------------------
+// ---- signing in
+// -----------------------------------------------------------------------------------------------
 
 TEST_F(rest_test, RegisteringGivesTokensAndAProfile) {
-  const auto a = call("POST", "/api/v1/auth/register",
-                      R"({"username":"cleo","email":"cleo@example.org","password":"correct horse battery","display_name":"Cleo"})", {}, "");
+  const auto a = call(
+      "POST", "/api/v1/auth/register",
+      R"({"username":"cleo","email":"cleo@example.org","password":"correct horse battery","display_name":"Cleo"})",
+      {}, "");
   ASSERT_EQ(a.status, 201) << a.body;
   const auto body = a.parsed();
   for (const auto* name : {"access_token", "refresh_token", "session_id"})
@@ -212,11 +221,15 @@ TEST_F(rest_test, RegisteringGivesTokensAndAProfile) {
   const auto me = call("GET", "/api/v1/auth/me", {}, {}, body["access_token"].text());
   EXPECT_EQ(me.parsed()["email"].text(), "cleo@example.org");
 
-  const auto login = call("POST", "/api/v1/auth/login", R"({"username":"cleo","password":"correct horse battery"})", {}, "");
+  const auto login =
+      call("POST", "/api/v1/auth/login", R"({"username":"cleo","password":"correct horse battery"})", {}, "");
   EXPECT_EQ(login.status, 200);
-  const auto wrong = call("POST", "/api/v1/auth/login", R"({"username":"cleo","password":"wrong horse battery"})", {}, "");
+  const auto wrong =
+      call("POST", "/api/v1/auth/login", R"({"username":"cleo","password":"wrong horse battery"})", {}, "");
   EXPECT_EQ(wrong.status, 401);
-  const auto again = call("POST", "/api/v1/auth/register", R"({"username":"CLEO","email":"c2@example.org","password":"correct horse battery"})", {}, "");
+  const auto again =
+      call("POST", "/api/v1/auth/register",
+           R"({"username":"CLEO","email":"c2@example.org","password":"correct horse battery"})", {}, "");
   EXPECT_EQ(again.status, 409);
   EXPECT_EQ(again.header("x-error-code"), "ALREADY_EXISTS");
 }
@@ -238,10 +251,12 @@ TEST_F(rest_test, AuthConfigTellsWhatThereIs) {
   EXPECT_TRUE(body["registration"].truth());
 }
 
-// ---- sessions -------------------------------------------------------------------------------------------------
+// ---- sessions
+// -------------------------------------------------------------------------------------------------
 
 TEST_F(rest_test, SameClientResumesItsSession) {
-  const auto first = post("/api/v1/sessions", R"({"client_id":"laptop","timeout_minutes":60,"metadata":{"os":"linux"}})");
+  const auto first =
+      post("/api/v1/sessions", R"({"client_id":"laptop","timeout_minutes":60,"metadata":{"os":"linux"}})");
   ASSERT_EQ(first.status, 201) << first.body;
   EXPECT_FALSE(first.parsed()["session_resumed"].truth());
   const auto id = first.parsed()["session_id"].text();
@@ -268,10 +283,13 @@ TEST_F(rest_test, SessionTimeoutOutsideItsBoundsIsRefused) {
   }
 }
 
-// ---- cases ----------------------------------------------------------------------------------------------------
+// ---- cases
+// ----------------------------------------------------------------------------------------------------
 
 TEST_F(rest_test, CreatedCaseAnswersWithItsSummaryTwice) {
-  const auto a = post("/api/v1/cases", R"({"title":"Disk full","priority":"high","tags":["db","disk"],"metadata":{"category":"infra"},"unknown":[1,{}]})");
+  const auto a = post(
+      "/api/v1/cases",
+      R"({"title":"Disk full","priority":"high","tags":["db","disk"],"metadata":{"category":"infra"},"unknown":[1,{}]})");
   ASSERT_EQ(a.status, 201) << a.body;
   const auto body = a.parsed();
   for (const auto* where : {&body, &body["case"]}) {
@@ -293,7 +311,9 @@ TEST_F(rest_test, CreatedCaseAnswersWithItsSummaryTwice) {
 }
 
 TEST_F(rest_test, WrongTypesAre422WithTheField) {
-  for (const auto& [body, field] : {std::pair{R"({"title":7})", "title"}, {R"({"tags":"db"})", "tags"}, {R"({"priority":"huge"})", "priority"},
+  for (const auto& [body, field] : {std::pair{R"({"title":7})", "title"},
+                                    {R"({"tags":"db"})", "tags"},
+                                    {R"({"priority":"huge"})", "priority"},
                                     {R"({"initial_message":{}})", "initial_message"}}) {
     const auto a = post("/api/v1/cases", body);
     EXPECT_EQ(a.status, 422) << body;
@@ -309,7 +329,8 @@ TEST_F(rest_test, WrongTypesAre422WithTheField) {
 
 TEST_F(rest_test, ListFiltersPagesAndLinks) {
   for (int i = 0; i < 5; ++i)
-    new_case(R"({"title":"Case )" + std::to_string(i) + R"(","priority":")" + (i % 2 ? "low" : "high") + R"("})");
+    new_case(R"({"title":"Case )" + std::to_string(i) + R"(","priority":")" + (i % 2 ? "low" : "high") +
+             R"("})");
   const auto page = get("/api/v1/cases?limit=2");
   const auto body = page.parsed();
   EXPECT_EQ(body["cases"].size(), 2U);
@@ -332,13 +353,17 @@ TEST_F(rest_test, ListFiltersPagesAndLinks) {
     target = "/api/v1/cases?limit=2&cursor=" + cursor;
   }
   EXPECT_EQ(seen.size(), 5U);
+  EXPECT_THAT(get("/api/v1/cases?limit=1&q=Case%20%26&priority=low&offset=0").header("link") +
+                  get("/api/v1/cases?limit=1&priority=low&tag=").header("link"),
+              HasSubstr("priority=low&tag=&limit=1&"));
   EXPECT_EQ(get("/api/v1/cases?priority=low").parsed()["total_count"].whole(), 2U);
   EXPECT_EQ(get("/api/v1/cases?q=Case%203").parsed()["total_count"].whole(), 1U);
   EXPECT_EQ(call("GET", "/api/v1/cases", {}, {}, ben).parsed()["total_count"].whole(), 0U);
   const auto last = get("/api/v1/cases?limit=2&offset=4").parsed();
   EXPECT_EQ(last["cases"].size(), 1U);
   EXPECT_FALSE(last["has_more"].truth());
-  for (const auto* bad : {"limit=0", "limit=101", "limit=x", "offset=-1", "status=sleeping", "priority=huge", "sort=colour", "cursor=nonsense"})
+  for (const auto* bad : {"limit=0", "limit=101", "limit=x", "offset=-1", "status=sleeping", "priority=huge",
+                          "sort=colour", "cursor=nonsense"})
     EXPECT_EQ(get(std::string{"/api/v1/cases?"} + bad).status, 422) << bad;
 }
 
@@ -383,7 +408,12 @@ TEST_F(rest_test, StatusFollowsTheMachineAndUiNeverLacksANestedObject) {
   const auto early = post(at(id, "/resolve"), "{}");
   EXPECT_EQ(early.status, 409);
   EXPECT_EQ(early.header("x-error-code"), "INVALID_TRANSITION");
-  EXPECT_EQ(call("PATCH", at(id), R"({"description":"db-1 refuses writes","proposed_problem_statement":"The disk is full","problem_statement_confirmed":true})").status, 200);
+  EXPECT_EQ(
+      call(
+          "PATCH", at(id),
+          R"({"description":"db-1 refuses writes","proposed_problem_statement":"The disk is full","problem_statement_confirmed":true})")
+          .status,
+      200);
   EXPECT_EQ(post(at(id, "/status"), R"({"status":"investigating","reason":"let us look"})").status, 200);
   ui = get(at(id, "/ui")).parsed();
   EXPECT_EQ(ui["status"].text(), "investigating");
@@ -444,14 +474,18 @@ TEST_F(rest_test, TitleComesFromWhatTheCaseIsAbout) {
 
 TEST_F(rest_test, CasesAreResumedFromSessions) {
   const auto id = new_case();
-  EXPECT_EQ(post("/api/v1/cases/resume", R"({"session_id":"s","case_id":)" + json_quoted(id) + "}").parsed()["case_id"].text(), id);
+  EXPECT_EQ(post("/api/v1/cases/resume", R"({"session_id":"s","case_id":)" + json_quoted(id) + "}")
+                .parsed()["case_id"]
+                .text(),
+            id);
   EXPECT_EQ(post("/api/v1/cases/sessions/s/resume/" + id, "").status, 200);
   EXPECT_EQ(post("/api/v1/cases/sessions/s/case", R"({"title":"From a session"})").status, 201);
   EXPECT_EQ(post("/api/v1/cases/resume", "{}").status, 422);
   EXPECT_EQ(call("POST", "/api/v1/cases/sessions/s/resume/" + id, "", {}, ben).status, 404);
 }
 
-// ---- the conversation -----------------------------------------------------------------------------------------
+// ---- the conversation
+// -----------------------------------------------------------------------------------------
 
 TEST_F(rest_test, QueryIsAnsweredWithBothShapesInOneObject) {
   const auto id = new_case();
@@ -466,7 +500,8 @@ TEST_F(rest_test, QueryIsAnsweredWithBothShapesInOneObject) {
   EXPECT_EQ(body["turn_number"].whole(), 1U);
   EXPECT_EQ(body["case_status"].text(), "consulting");
   EXPECT_FALSE(body["turn_id"].text().empty());
-  for (const auto* name : {"response_type", "confidence_score", "progress_made", "is_stuck", "next_action_hint"})
+  for (const auto* name :
+       {"response_type", "confidence_score", "progress_made", "is_stuck", "next_action_hint"})
     EXPECT_TRUE(body.has(name)) << name;
   for (const auto* name : {"sources", "evidence_requests", "suggested_actions", "milestones_completed"})
     EXPECT_TRUE(body[name].is_array()) << name;
@@ -516,13 +551,28 @@ TEST_F(rest_test, AsynchronousQueryIsPolledToItsEnd) {
   EXPECT_EQ(poll["result"]["agent_response"].text(), "At last.");
 }
 
+TEST_F(rest_test, QueryThatTakesLongerThanItsPatienceIs202) {
+  const auto id = new_case();
+  model->silent = true;
+  const auto a = post(at(id, "/queries"), R"({"query":"Why?"})", {{"Prefer", "wait=0"}});
+  EXPECT_EQ(a.status, 202) << a.body;
+  EXPECT_EQ(a.header("location"), at(id, "/queries/" + a.parsed()["turn_id"].text()));
+}
+
 TEST_F(rest_test, SameClientTurnIdIsOneTurnAndAnotherBodyAConflict) {
   const auto id = new_case();
-  const auto first = post(at(id, "/queries"), R"({"query":"Why?","client_turn_id":"6f1c1d0e-0000-4000-8000-000000000001"})").parsed();
-  const auto again = post(at(id, "/queries"), R"({"query":"Why?","client_turn_id":"6f1c1d0e-0000-4000-8000-000000000001"})").parsed();
+  const auto first =
+      post(at(id, "/queries"), R"({"query":"Why?","client_turn_id":"6f1c1d0e-0000-4000-8000-000000000001"})")
+          .parsed();
+  const auto again =
+      post(at(id, "/queries"), R"({"query":"Why?","client_turn_id":"6f1c1d0e-0000-4000-8000-000000000001"})")
+          .parsed();
   EXPECT_EQ(first["turn_id"].text(), again["turn_id"].text());
   EXPECT_EQ(first["content"].text(), again["content"].text());
-  EXPECT_EQ(post(at(id, "/queries"), R"({"query":"What?","client_turn_id":"6f1c1d0e-0000-4000-8000-000000000001"})").status, 409);
+  EXPECT_EQ(
+      post(at(id, "/queries"), R"({"query":"What?","client_turn_id":"6f1c1d0e-0000-4000-8000-000000000001"})")
+          .status,
+      409);
   const auto list = get(at(id, "/queries")).parsed();
   EXPECT_EQ(list["total_count"].whole(), 1U);
   const auto& row = list["queries"].at(0);
@@ -546,7 +596,9 @@ TEST_F(rest_test, IdempotencyKeyMakesARepeatedQueryOneTurn) {
 TEST_F(rest_test, RunningTurnIsStoppedByDelete) {
   const auto id = new_case();
   model->silent = true;
-  const auto turn = post(at(id, "/queries"), R"({"query":"Why?"})", {{"Prefer", "respond-async"}}).parsed()["turn_id"].text();
+  const auto turn = post(at(id, "/queries"), R"({"query":"Why?"})", {{"Prefer", "respond-async"}})
+                        .parsed()["turn_id"]
+                        .text();
   EXPECT_EQ(call("DELETE", at(id, "/queries/" + turn), {}, {}, ben).status, 404);
   EXPECT_EQ(call("DELETE", at(id, "/queries/" + turn)).status, 200);
   EXPECT_EQ(get(at(id, "/queries/" + turn)).parsed()["status"].text(), "cancelled");
@@ -554,7 +606,9 @@ TEST_F(rest_test, RunningTurnIsStoppedByDelete) {
 }
 
 TEST_F(rest_test, InitialMessageStartsTheFirstTurn) {
-  const auto a = post("/api/v1/cases", R"({"initial_message":"Why does db-1 refuse writes?","client_turn_id":"t-1"})").parsed();
+  const auto a =
+      post("/api/v1/cases", R"({"initial_message":"Why does db-1 refuse writes?","client_turn_id":"t-1"})")
+          .parsed();
   EXPECT_FALSE(a["turn_id"].text().empty());
   const auto list = get(at(a["case_id"].text(), "/queries")).parsed();
   EXPECT_EQ(list["queries"].at(0)["client_turn_id"].text(), "t-1");
@@ -596,7 +650,8 @@ TEST_F(rest_test, StreamedQueryEndsWithItsTurn) {
   EXPECT_THAT(a.body, HasSubstr("turn_completed"));
 }
 
-// ---- health and the documents -----------------------------------------------------------------------------------
+// ---- health and the documents
+// -----------------------------------------------------------------------------------
 
 TEST_F(rest_test, HealthNeedsNoToken) {
   for (const auto* path : {"/health", "/health/live", "/health/ready", "/health/dependencies"}) {
@@ -630,8 +685,13 @@ TEST_F(rest_test, OpenApiDocumentAndRoutesSpeakOfTheSame) {
       documented.insert(method + " " + path);
       EXPECT_FALSE(operation["summary"].text().empty()) << method << path;
       EXPECT_GT(operation["responses"].members().size(), 0U);
-      EXPECT_TRUE(routes->find(method == "get" ? "GET" : method == "post" ? "POST" : method == "put" ? "PUT" : method == "patch" ? "PATCH" : "DELETE",
-                               filled(path, "case_1"))
+      EXPECT_TRUE(routes
+                      ->find(method == "get"     ? "GET"
+                             : method == "post"  ? "POST"
+                             : method == "put"   ? "PUT"
+                             : method == "patch" ? "PATCH"
+                                                 : "DELETE",
+                             filled(path, "case_1"))
                       .found)
           << method << " " << path;
     }
@@ -647,12 +707,14 @@ TEST_F(rest_test, OpenApiDocumentAndRoutesSpeakOfTheSame) {
 TEST_F(rest_test, EveryRouteIsClosedToStrangersAndEveryCaseToOthers) {
   const auto id = new_case();
   for (auto& r : routes->routes()) {
-    if (r.who == access::open || r.pattern == "/api/v1/auth/logout") // the latter would end the token this loop lives on
+    if (r.who == access::open ||
+        r.pattern == "/api/v1/auth/logout") // the latter would end the token this loop lives on
       continue;
     const auto target = filled(r.pattern, id);
     const auto stranger = call(r.method, target, r.method == "GET" ? "" : "{}", {}, "");
     EXPECT_EQ(stranger.status, 401) << r.method << " " << target;
-    const auto other = call(r.method, target, r.method == "GET" ? "" : R"({"query":"x","status":"closed"})", {}, ben);
+    const auto other =
+        call(r.method, target, r.method == "GET" ? "" : R"({"query":"x","status":"closed"})", {}, ben);
     EXPECT_NE(other.status, 500) << r.method << " " << target;
     if (r.pattern.find("{case_id}") != std::string::npos) {
       EXPECT_EQ(other.status, 404) << r.method << " " << target;
@@ -670,7 +732,8 @@ TEST_F(rest_test, WhatIsNotThereYetSaysSo) {
       ++counted;
       auto target = filled(r.pattern, id);
       const auto a = call(r.method, target, r.method == "GET" ? "" : "{}");
-      if (r.pattern.find("{user_id}") != std::string::npos && r.pattern.find("{case_id}") == std::string::npos)
+      if (r.pattern.find("{user_id}") != std::string::npos &&
+          r.pattern.find("{case_id}") == std::string::npos)
         continue; // "x" is nobody: 404, as it should be
       EXPECT_EQ(a.status, 501) << r.method << " " << target;
       EXPECT_EQ(a.parsed()["error"]["code"].text(), "not_implemented") << r.method << " " << target;

@@ -1,5 +1,5 @@
-// The HTTP server by its own: what comes over the socket and what goes back, with handlers made for the purpose
-// and a fake identity. Real sockets on loopback; nothing sleeps, every wait has an end.
+// The HTTP server by its own: what comes over the socket and what goes back, with handlers made for the
+// purpose and a fake identity. Real sockets on loopback; nothing sleeps, every wait has an end.
 #include "http/core/rate_limit.hpp"
 #include "http/server/server.hpp"
 #include "tests/http/fake_identity.hpp"
@@ -17,12 +17,12 @@
 
 namespace fm::http {
 namespace {
+using ::testing::HasSubstr;
 using testing_support::fake_identity;
 using testing_support::header_list;
 using testing_support::http_answer;
 using testing_support::http_connection;
 using testing_support::identity_record;
-using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 std::string gunzipped(const std::string& packed) {
@@ -41,8 +41,7 @@ std::string gunzipped(const std::string& packed) {
 }
 
 /// Something one thread waits for and another brings.
-template <class T>
-class mailbox {
+template <class T> class mailbox {
 public:
   void put(T value) {
     std::lock_guard lock{mutex_};
@@ -74,19 +73,22 @@ protected:
     settings.requests_burst = 10'000;
     settings.drain = 5s;
     add("GET", "/open", access::open, [](const exchange_ptr& x) { x->respond(text("open")); });
-    add("GET", "/mine", access::token, [](const exchange_ptr& x) { x->respond(text(x->in.auth->who.user.value)); });
+    add("GET", "/mine", access::token,
+        [](const exchange_ptr& x) { x->respond(text(x->in.auth->who.user.value)); });
     add("POST", "/echo", access::token, [this](const exchange_ptr& x) {
       ++calls;
       auto r = text(x->in.body);
       r.status = 201;
       x->respond(std::move(r.with("Location", "/echo/1").with("ETag", "\"1\"")));
     });
-    add("POST", "/upload", access::open, [](const exchange_ptr& x) { x->respond(text(std::to_string(x->in.body.size()))); });
+    add("POST", "/upload", access::open,
+        [](const exchange_ptr& x) { x->respond(text(std::to_string(x->in.body.size()))); });
     add("GET", "/things/{id}", access::open, [](const exchange_ptr& x) {
       x->respond(text(std::string{x->in.param("id")} + "|" + x->in.asked("q").value_or("-")));
     });
     add("GET", "/things/all", access::open, [](const exchange_ptr& x) { x->respond(text("literal")); });
-    add("GET", "/big", access::open, [](const exchange_ptr& x) { x->respond(text(std::string(20'000, 'a'))); });
+    add("GET", "/big", access::open,
+        [](const exchange_ptr& x) { x->respond(text(std::string(20'000, 'a'))); });
     add("GET", "/never", access::open, [this](const exchange_ptr& x) { waiting.put(x); });
     add("POST", "/never", access::token, [this](const exchange_ptr& x) { waiting.put(x); });
     add("GET", "/patient", access::open, [](const exchange_ptr& x) {
@@ -98,12 +100,15 @@ protected:
     add("GET", "/stream", access::open, [this](const exchange_ptr& x) {
       response head;
       head.content_type = "text/event-stream";
-      streams.put(x->stream(std::move(head), [this] { closed.put(true); }, [] {}));
+      streams.put(x->stream(
+          std::move(head), [this] { closed.put(true); }, [] {}));
     });
     add("POST", "/faults", access::token, [this](const exchange_ptr& x) {
       ++calls;
       x->fail(make_unavailable("The store is down."));
     });
+    add("GET", "/split", access::open,
+        [](const exchange_ptr& x) { x->respond(text("x").with("X-Said", "a\r\nSet-Cookie: b")); });
     add("POST", "/sign-in", access::open, [](const exchange_ptr& x) { x->respond(text("in")); });
     sign_in_route().sign_in = true;
   }
@@ -182,7 +187,8 @@ protected:
   std::unique_ptr<server> server_;
 };
 
-// ---- requests -------------------------------------------------------------------------------------------------
+// ---- requests
+// -------------------------------------------------------------------------------------------------
 
 TEST_F(server_test, OneConnectionServesManyRequests) {
   auto c = client();
@@ -191,7 +197,8 @@ TEST_F(server_test, OneConnectionServesManyRequests) {
     ASSERT_TRUE(a);
     EXPECT_EQ(a->body, std::to_string(i) + "|\xC3\xA4 b");
   }
-  EXPECT_THAT(meters->text(), HasSubstr("faultmaven_http_requests_total{route=\"/things/{id}\",status=\"200\"} 100"));
+  EXPECT_THAT(meters->text(),
+              HasSubstr("faultmaven_http_requests_total{route=\"/things/{id}\",status=\"200\"} 100"));
 }
 
 TEST_F(server_test, PipelinedRequestsAreAnsweredInOrder) {
@@ -243,20 +250,24 @@ TEST_F(server_test, BodyUpToTheLimitIsTaken) {
 TEST_F(server_test, ChunkedBodyThatGrowsTooLargeIsRefused) {
   settings.body_bytes_max = 1'000;
   const auto piece = std::string(600, 'x');
-  const auto a = raw("POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n258\r\n" + piece + "\r\n258\r\n" + piece +
-                     "\r\n0\r\n\r\n");
+  const auto a = raw("POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n258\r\n" + piece +
+                     "\r\n258\r\n" + piece + "\r\n0\r\n\r\n");
   EXPECT_EQ(a.status, 413);
 }
 
 TEST_F(server_test, ChunkedBodyIsRead) {
-  EXPECT_EQ(raw("POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").body, "5");
+  EXPECT_EQ(raw("POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+                .body,
+            "5");
 }
 
 TEST_F(server_test, ExpectContinueIsAnsweredBeforeTheBody) {
   const auto until = std::chrono::steady_clock::now() + 5s;
   auto socket = testing_support::byte_socket::connect(where(), until);
   ASSERT_TRUE(socket);
-  ASSERT_TRUE(socket->write("POST /upload HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", until));
+  ASSERT_TRUE(socket->write(
+      "POST /upload HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", until));
   std::string seen;
   while (seen.find("\r\n\r\n") == std::string::npos && socket->read(seen, until)) {
   }
@@ -281,20 +292,23 @@ TEST_F(server_test, TargetBeyondTheLimitIs414) {
 }
 
 TEST_F(server_test, WhatIsNotHttpIs400InTheErrorShape) {
-  for (const auto* bytes : {"hello\r\n\r\n", "GET /open HTTP/1.1\r\nHost x\r\n\r\n", "GET /open HTTP/1.1\r\n\r\n",
-                            "GET /open HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "GET /a%zz HTTP/1.1\r\nHost: x\r\n\r\n",
-                            "GET /a?x=%ff HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n",
-                            "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                            "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-                            "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-                            "POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+  for (const auto* bytes :
+       {"hello\r\n\r\n", "GET /open HTTP/1.1\r\nHost x\r\n\r\n", "GET /open HTTP/1.1\r\n\r\n",
+        "GET /open HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "GET /a%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /a?x=%ff HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
+        "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     const auto a = raw(bytes);
     EXPECT_EQ(a.status, 400) << bytes;
     expect_error_shape(a, "invalid");
   }
 }
 
-// ---- time -----------------------------------------------------------------------------------------------------
+// ---- time
+// -----------------------------------------------------------------------------------------------------
 
 TEST_F(server_test, HeaderThatDribblesInIsCutOff) {
   settings.header_timeout = 50ms;
@@ -359,7 +373,8 @@ TEST_F(server_test, HandlerThatThrowsIs500AndTheConnectionGoesOn) {
   EXPECT_EQ(c.get("/open")->body, "open");
 }
 
-// ---- methods, headers -----------------------------------------------------------------------------------------
+// ---- methods, headers
+// -----------------------------------------------------------------------------------------
 
 TEST_F(server_test, UnknownPathIs404) {
   const auto a = get("/api/v1/nothing");
@@ -402,26 +417,32 @@ TEST_F(server_test, AllowedOriginsAreReflectedAndOthersAreNot) {
     EXPECT_EQ(a.header("access-control-allow-credentials"), "true");
     EXPECT_THAT(a.header("access-control-expose-headers"), HasSubstr("x-error-code"));
   }
-  for (const auto* origin : {"https://app.example.org.evil.org", "https://evil.org", "chrome-extension://", "chrome-extension://a/b", "null"})
+  for (const auto* origin : {"https://app.example.org.evil.org", "https://evil.org", "chrome-extension://",
+                             "chrome-extension://a/b", "null"})
     EXPECT_EQ(get("/open", {{"Origin", origin}}).header("access-control-allow-origin"), "") << origin;
 }
 
 TEST_F(server_test, PreflightIsAnsweredWithoutAToken) {
   settings.allowed_origins = {"https://app.example.org"};
   auto c = client();
-  const auto a = c.request("OPTIONS", "/echo", {}, {{"Origin", "https://app.example.org"}, {"Access-Control-Request-Method", "POST"}});
+  const auto a =
+      c.request("OPTIONS", "/echo", {},
+                {{"Origin", "https://app.example.org"}, {"Access-Control-Request-Method", "POST"}});
   ASSERT_TRUE(a);
   EXPECT_EQ(a->status, 204);
   EXPECT_EQ(a->header("access-control-allow-methods"), "POST");
-  for (const auto* name : {"authorization", "content-type", "x-session-id", "idempotency-key", "if-match", "last-event-id"})
+  for (const auto* name :
+       {"authorization", "content-type", "x-session-id", "idempotency-key", "if-match", "last-event-id"})
     EXPECT_THAT(a->header("access-control-allow-headers"), HasSubstr(name));
 }
 
 TEST_F(server_test, ErrorsCarryTheOriginHeadersToo) {
   settings.allowed_origins = {"https://app.example.org"};
   settings.body_bytes_max = 10;
-  EXPECT_EQ(raw("POST /upload HTTP/1.1\r\nHost: x\r\nOrigin: https://app.example.org\r\nContent-Length: 11\r\n\r\n").header("access-control-allow-origin"),
-            "https://app.example.org");
+  EXPECT_EQ(
+      raw("POST /upload HTTP/1.1\r\nHost: x\r\nOrigin: https://app.example.org\r\nContent-Length: 11\r\n\r\n")
+          .header("access-control-allow-origin"),
+      "https://app.example.org");
 }
 
 TEST_F(server_test, SaneRequestIdsAreEchoedAndOthersReplaced) {
@@ -431,6 +452,12 @@ TEST_F(server_test, SaneRequestIdsAreEchoedAndOthersReplaced) {
   EXPECT_EQ(get("/open", {{"X-Correlation-ID", "trail-1"}}).header("x-correlation-id"), "trail-1");
   EXPECT_FALSE(get("/open").header("x-processing-time").empty());
   EXPECT_EQ(get("/open").header("x-content-type-options"), "nosniff");
+}
+
+TEST_F(server_test, HeaderValuesNeverBecomeTwoHeaders) {
+  const auto a = get("/split");
+  EXPECT_EQ(a.header("x-said"), "a  Set-Cookie: b");
+  EXPECT_EQ(a.header("set-cookie"), "");
 }
 
 TEST_F(server_test, LargeAnswersArePackedForThoseWhoAccept) {
@@ -443,11 +470,13 @@ TEST_F(server_test, LargeAnswersArePackedForThoseWhoAccept) {
   EXPECT_EQ(get("/big", {{"Accept-Encoding", "gzip;q=0"}}).header("content-encoding"), "");
 }
 
-// ---- who ------------------------------------------------------------------------------------------------------
+// ---- who
+// ------------------------------------------------------------------------------------------------------
 
 TEST_F(server_test, TokenRoutesNeedAGoodToken) {
-  for (const header_list& headers : {header_list{}, header_list{{"Authorization", "Basic Z29vZA=="}}, header_list{{"Authorization", "Bearer "}},
-                                     header_list{{"Authorization", "Bearer bad"}}}) {
+  for (const header_list& headers :
+       {header_list{}, header_list{{"Authorization", "Basic Z29vZA=="}},
+        header_list{{"Authorization", "Bearer "}}, header_list{{"Authorization", "Bearer bad"}}}) {
     const auto a = get("/mine", headers);
     EXPECT_EQ(a.status, 401);
     EXPECT_EQ(a.header("www-authenticate"), "Bearer");
@@ -517,7 +546,8 @@ TEST(token_bucket_test, NamesAreBounded) {
   EXPECT_TRUE(limiter.take("d", now + 10s)); // the others are full again and were forgotten
 }
 
-// ---- idempotency ----------------------------------------------------------------------------------------------
+// ---- idempotency
+// ----------------------------------------------------------------------------------------------
 
 TEST_F(server_test, RepeatedKeyReplaysTheFirstAnswerWithItsHeaders) {
   auto c = client("good");
@@ -547,7 +577,9 @@ TEST_F(server_test, KeyOfARunningRequestIsADuplicate) {
   auto first = client("good"), second = client("good");
   ASSERT_TRUE(first.start("GET", "/open"));
   first.close();
-  ASSERT_TRUE(first.send_raw("POST /never HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nIdempotency-Key: key-12345\r\nContent-Length: 0\r\n\r\n", 5s));
+  ASSERT_TRUE(first.send_raw("POST /never HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                             "good\r\nIdempotency-Key: key-12345\r\nContent-Length: 0\r\n\r\n",
+                             5s));
   auto x = *waiting.take();
   const auto a = second.post("/never", "", {{"Idempotency-Key", "key-12345"}});
   ASSERT_TRUE(a);
@@ -564,7 +596,8 @@ TEST_F(server_test, AnswerAfterTheDeadlineIsKeptForTheRetry) {
   auto c = client("good");
   EXPECT_EQ(c.post("/never", "", {{"Idempotency-Key", "key-12345"}})->status, 504);
   auto x = *waiting.take();
-  EXPECT_EQ(c.post("/never", "", {{"Idempotency-Key", "key-12345"}})->header("x-error-code"), "DUPLICATE_REQUEST");
+  EXPECT_EQ(c.post("/never", "", {{"Idempotency-Key", "key-12345"}})->header("x-error-code"),
+            "DUPLICATE_REQUEST");
   x->respond(text("done"));
   const auto a = c.post("/never", "", {{"Idempotency-Key", "key-12345"}});
   EXPECT_EQ(a->status, 200);
@@ -573,7 +606,9 @@ TEST_F(server_test, AnswerAfterTheDeadlineIsKeptForTheRetry) {
 
 TEST_F(server_test, AnswerForAClientThatWentAwayIsKeptForTheRetry) {
   auto c = client("good");
-  ASSERT_TRUE(c.send_raw("POST /never HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nIdempotency-Key: key-12345\r\nContent-Length: 0\r\n\r\n", 5s));
+  ASSERT_TRUE(c.send_raw("POST /never HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nIdempotency-Key: "
+                         "key-12345\r\nContent-Length: 0\r\n\r\n",
+                         5s));
   auto x = *waiting.take();
   c.cut();
   x->respond(text("done"));
@@ -601,7 +636,8 @@ TEST_F(server_test, MalformedKeysAreRefused) {
   EXPECT_EQ(calls, 0);
 }
 
-// ---- streams --------------------------------------------------------------------------------------------------
+// ---- streams
+// --------------------------------------------------------------------------------------------------
 
 TEST_F(server_test, StreamedPiecesArriveAsTheyAreWritten) {
   auto c = client();
@@ -651,7 +687,8 @@ TEST_F(server_test, StreamNobodyReadsIsBounded) {
   EXPECT_TRUE(closed.take());
 }
 
-// ---- life -----------------------------------------------------------------------------------------------------
+// ---- life
+// -----------------------------------------------------------------------------------------------------
 
 TEST_F(server_test, DrainingFinishesWhatRunsAndClosesTheRest) {
   auto idle = client(), busy = client();
@@ -709,13 +746,12 @@ TEST_F(server_test, ConnectionsBeyondTheLimitAreClosed) {
   EXPECT_TRUE(one.get("/open"));
 }
 
-// ---- the page -------------------------------------------------------------------------------------------------
+// ---- the page
+// -------------------------------------------------------------------------------------------------
 
 class site_test : public server_test {
 protected:
-  site_test() {
-    site = {{"/index.html", index}, {"/assets/app-1a2b.js", script}};
-  }
+  site_test() { site = {{"/index.html", index}, {"/assets/app-1a2b.js", script}}; }
   std::string index = "<!doctype html><title>FaultMaven</title>";
   std::string script = std::string(5'000, ';');
 };
@@ -728,7 +764,8 @@ TEST_F(site_test, PageIsServedWithAStrictPolicyAndNotKept) {
     EXPECT_EQ(a.header("content-type"), "text/html; charset=utf-8");
     EXPECT_EQ(a.header("cache-control"), "no-cache");
     EXPECT_EQ(a.header("content-security-policy"),
-              "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+              "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src "
+              "'self' data:; "
               "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     EXPECT_EQ(a.header("x-content-type-options"), "nosniff");
     EXPECT_EQ(a.header("referrer-policy"), "no-referrer");

@@ -1,0 +1,77 @@
+// What a case actor holds besides its state: commands on their way, the commit in flight, listeners and waiters.
+#pragma once
+
+#include "actors/cases/case_actor.hpp"
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fm::case_shell_parts {
+
+using steady = std::chrono::steady_clock;
+
+/// A command on its way through the queue. Not ready = waits for something from the store.
+struct queued_command {
+  case_command command;
+  std::uint64_t ticket = 0;
+  bool ready = true;
+  std::optional<turn> stored;
+  std::uint64_t open_cases = 0;
+  std::string first_question;
+  std::optional<failure> lookup_failed;
+};
+
+struct listener {
+  subscriber_ptr sink;
+  principal who;
+  timestamp since{};
+  std::string focus;
+  std::optional<steady::time_point> typing_until;
+};
+
+struct waiter {
+  turn_id turn;
+  reply<turn_with_answer> answer;
+};
+
+struct snapshot_request {
+  principal who;
+  reply<case_snapshot> answer;
+  case_snapshot so_far;
+  std::uint64_t rewrites = 0;
+  int tries = 0;
+};
+
+/// One commit in flight: the state after it, whom to answer, what to do.
+struct flight {
+  case_state after;
+  std::vector<case_event_ptr> events;
+  std::vector<std::function<void(const outcome<sequence>&, const case_state&)>> answers;
+  bool has_text = false;
+  std::size_t text_bytes = 0;
+  bool ends_run = false;
+  bool rewrites = false;
+};
+
+/// Exists only while a case has work or listeners beyond its record: keeps idle cases small.
+struct case_work {
+  std::deque<queued_command> queue;
+  std::unique_ptr<flight> in_flight;
+  std::map<std::uint64_t, snapshot_request> snapshots;
+  std::vector<waiter> waiters;
+  // The running attempt.
+  turn_runner_actor runner;
+  caf::actor_addr runner_address;
+  std::string pending_text;
+  std::optional<run_end> pending_end;
+  bool runner_died = false;
+  steady::time_point last_text_commit{};
+};
+
+} // namespace fm::case_shell_parts

@@ -1,0 +1,604 @@
+// One TCP connection: reads a request, has it served, writes the answer, and again. Its functions run on the
+// connection's I/O thread and never at the same time; one request is worked on at a time, so that pipelining
+// is bounded by the socket's own buffer. Beast lives here.
+#include "http/server/connection.hpp"
+
+#include "http/core/gzip.hpp"
+#include "http/core/upgrade.hpp"
+#include "http/server/pipeline.hpp"
+#include "protocol/base/text.hpp"
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+#include <deque>
+
+namespace fm::http {
+namespace {
+namespace net = boost::asio;
+namespace beast = boost::beast;
+namespace bh = boost::beast::http;
+using tcp = net::ip::tcp;
+using error_code = boost::system::error_code;
+
+/// Whatever a handler puts into a header, it stays one header.
+std::string header_safe(std::string value) {
+  for (auto& c : value)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = ' ';
+  return value;
+}
+
+class session;
+
+struct live_exchange final : served_exchange {
+  /// Kept while the request is worked on; let go with the answer, the deadline or a close. I/O thread only.
+  std::shared_ptr<session> of;
+  std::weak_ptr<session> where; ///< the same, for any thread
+  net::any_io_executor executor;
+  std::atomic<bool> answered{false};
+  /// The deadline answered; the handler's own answer is still wanted for the idempotency record.
+  std::atomic<bool> timed_out{false};
+
+  std::shared_ptr<live_exchange> self() {
+    return std::static_pointer_cast<live_exchange>(shared_from_this());
+  }
+  void respond(response r) override;
+  body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) override;
+  void extend_deadline(std::chrono::milliseconds total) override;
+  void post(std::function<void()> work) override {
+    if (!shared->stopped)
+      net::post(executor, std::move(work));
+  }
+  void respond_after(std::chrono::milliseconds in, response r) override;
+  std::optional<response> fallback; ///< what the deadline answers instead of 504; I/O thread only
+};
+
+class session final : public connection, public std::enable_shared_from_this<session> {
+public:
+  session(tcp::socket socket, hub_ptr h)
+      : socket_(std::move(socket)), timer_(socket_.get_executor()), hub_(std::move(h)) {
+    ++hub_->connections;
+    error_code ec;
+    socket_.non_blocking(true, ec);
+    socket_.set_option(tcp::no_delay{true}, ec);
+    const auto peer = socket_.remote_endpoint(ec);
+    remote_ = ec ? "unknown" : peer.address().to_string();
+  }
+  ~session() override {
+    std::lock_guard lock{hub_->connections_mutex};
+    hub_->open.erase(this);
+    --hub_->connections;
+    hub_->emptied.notify_all();
+  }
+
+  void start() override {
+    {
+      std::lock_guard lock{hub_->connections_mutex};
+      hub_->open.emplace(this, weak_from_this());
+    }
+    next_request();
+  }
+
+  void wind_up() override {
+    if (streaming_)
+      streaming_->finish();
+    else if (current_ && current_->fallback)
+      current_->respond(std::move(*std::exchange(current_->fallback, std::nullopt)));
+    else if (!current_ && !receiving_)
+      close();
+  }
+
+  /// Waits for the first byte of a request, holding no buffer.
+  void next_request() {
+    if (closed_ || (hub_->draining && buffer_.size() == 0))
+      return close();
+    if (buffer_.size() > 0)
+      return read_header();
+    buffer_.shrink_to_fit();
+    arm(hub_->deps.settings.keep_alive);
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code ec) {
+      if (ec)
+        return self->close();
+      self->read_header();
+    });
+  }
+
+  void read_header() {
+    receiving_ = true;
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(hub_->deps.settings.header_bytes_max));
+    parser_->body_limit(boost::none); // checked by on_header, so that the refusal knows the head
+    arm(hub_->deps.settings.header_timeout);
+    bh::async_read_header(socket_, buffer_, *parser_,
+                          [self = shared_from_this()](error_code ec, std::size_t) { self->on_header(ec); });
+  }
+
+  void on_header(error_code ec) {
+    if (ec == bh::error::header_limit)
+      return refuse(431, make_failure(errc::too_large, "The request's headers are too large."));
+    if (ec == bh::error::end_of_stream || ec == net::error::operation_aborted ||
+        ec == net::error::connection_reset || ec == bh::error::partial_message)
+      return close();
+    if (ec)
+      return ec.category() == bh::make_error_code(bh::error::bad_method).category()
+                 ? refuse(400, make_failure(errc::invalid,
+                                            "The request is not valid HTTP/1.1: " + ec.message() + "."))
+                 : close();
+    const auto& head = parser_->get();
+    if (head.target().size() > hub_->deps.settings.target_bytes_max)
+      return refuse(414,
+                    make_failure(errc::too_large, "The request's target is longer than the " +
+                                                      std::to_string(hub_->deps.settings.target_bytes_max) +
+                                                      " bytes allowed."));
+    if (head.version() >= 11 && head.count(bh::field::host) != 1)
+      return refuse(400, make_failure(errc::invalid, "A request of HTTP/1.1 needs exactly one Host header."));
+    if (beast::websocket::is_upgrade(head))
+      return upgrade();
+    if (const auto length = parser_->content_length(); length && *length > hub_->deps.settings.body_bytes_max)
+      return too_large();
+    parser_->body_limit(hub_->deps.settings.body_bytes_max);
+    arm(hub_->deps.settings.body_timeout);
+    if (beast::iequals(head[bh::field::expect], "100-continue") && !parser_->is_done()) {
+      auto go = std::make_shared<std::string>("HTTP/1.1 100 Continue\r\n\r\n");
+      net::async_write(socket_, net::buffer(*go),
+                       [self = shared_from_this(), go](error_code ec, std::size_t) {
+                         ec ? self->close() : self->read_body();
+                       });
+      return;
+    }
+    read_body();
+  }
+
+  void read_body() {
+    bh::async_read(socket_, buffer_, *parser_, [self = shared_from_this()](error_code ec, std::size_t) {
+      if (ec == bh::error::body_limit)
+        return self->too_large();
+      if (ec)
+        return ec.category() == bh::make_error_code(bh::error::bad_method).category() &&
+                       ec != bh::error::partial_message && ec != bh::error::end_of_stream
+                   ? self->refuse(
+                         400, make_failure(errc::invalid,
+                                           "The request's body is not valid HTTP/1.1: " + ec.message() + "."))
+                   : self->close();
+      self->dispatch();
+    });
+  }
+
+  void upgrade() {
+    timer_.cancel();
+    auto request = parser_->release();
+    parser_.reset();
+    const auto target = std::string_view{request.target().data(), request.target().size()};
+    const auto path = target.substr(0, target.find('?'));
+    if ((path != "/api/v1/live" && path != "/api/v1/live/") || !hub_->live || hub_->draining) {
+      keep_alive_ = false;
+      auto x = make_exchange(std::move(request));
+      current_ = x;
+      return x->fail(make_failure(errc::not_found, "WebSocket connections are accepted at /api/v1/live."));
+    }
+    closed_ = true;
+    receiving_ = false;
+    hub_->live->accept(std::move(socket_), std::move(request));
+  }
+
+  std::shared_ptr<live_exchange> make_exchange(bh::request<bh::string_body> head) {
+    auto x = std::make_shared<live_exchange>();
+    x->shared = hub_;
+    x->of = shared_from_this();
+    x->where = x->of;
+    x->executor = socket_.get_executor();
+    receiving_ = false;
+    keep_alive_ = keep_alive_ && head.keep_alive();
+    version_ = head.version();
+    auto& in = x->in;
+    in.method = std::string{head.method_string()};
+    in.target = std::string{head.target()};
+    for (auto& field : head) {
+      auto name = ascii_lower(std::string_view{field.name_string().data(), field.name_string().size()});
+      in.headers.insert_or_assign(std::move(name), std::string{field.value()});
+    }
+    in.body = std::move(head.body());
+    in.remote = remote_;
+    introduce(*x);
+    return x;
+  }
+
+  void dispatch() {
+    auto x = make_exchange(parser_->release());
+    parser_.reset();
+    current_ = x;
+    arm(hub_->deps.settings.request_deadline);
+    serve(x);
+  }
+
+  // ---- answers --------------------------------------------------------------------------------------------
+  void too_large() {
+    refuse(413, make_failure(errc::too_large, "The body is larger than the " +
+                                                  std::to_string(hub_->deps.settings.body_bytes_max) +
+                                                  " bytes allowed."));
+  }
+  /// Before there is a request to answer properly: answer and close.
+  void refuse(int status, const failure& f) {
+    auto x = std::make_shared<live_exchange>();
+    x->shared = hub_;
+    x->of = shared_from_this();
+    x->where = x->of;
+    x->executor = socket_.get_executor();
+    x->in.request_id = random_uuid(*hub_->deps.random);
+    linger_ = true;
+    if (parser_)
+      if (const auto origin = parser_->get()[bh::field::origin]; !origin.empty()) {
+        x->in.headers["origin"] = std::string{origin};
+        x->in.headers["host"] = std::string{parser_->get()[bh::field::host]};
+      }
+    current_ = x;
+    keep_alive_ = false;
+    auto r = failure_response(f, x->in.request_id);
+    r.status = status;
+    x->respond(std::move(r));
+  }
+
+  void complete_headers(live_exchange& x, bh::response<bh::string_body>& out, const response& r) {
+    out.version(11);
+    out.result(static_cast<unsigned>(r.status));
+    for (auto& [name, value] : r.headers)
+      out.insert(name, header_safe(value));
+    if (!r.body.empty() || r.status == 200)
+      out.set(bh::field::content_type, r.content_type);
+    for_each_common_header(x, [&](std::string_view name, const std::string& value) {
+      out.insert(beast::string_view{name.data(), name.size()}, value);
+    });
+    if (hub_->draining)
+      keep_alive_ = false;
+    out.keep_alive(keep_alive_ && version_ == 11);
+    record_answer(x, r.status);
+  }
+
+  void write_response(const std::shared_ptr<live_exchange>& x, response r) {
+    if (closed_ || current_ != x)
+      return;
+    timer_.cancel();
+    auto out = std::make_shared<bh::response<bh::string_body>>();
+    complete_headers(*x, *out, r);
+    const bool compressible =
+        r.content_type.starts_with("application/json") || r.content_type.starts_with("text/");
+    if (x->accepts_gzip && compressible && r.body.size() >= hub_->deps.settings.gzip_bytes_min &&
+        (*out)["Content-Encoding"].empty()) {
+      if (auto small = gzip(r.body)) {
+        r.body = std::move(*small);
+        out->set(bh::field::content_encoding, "gzip");
+        out->insert("Vary", "Accept-Encoding");
+      }
+    }
+    if (r.status != 204 && r.status != 304)
+      out->content_length(r.body.size());
+    if (!x->head_only)
+      out->body() = std::move(r.body);
+    const bool again = out->keep_alive();
+    arm(hub_->deps.settings.body_timeout);
+    const auto done_writing = [self = shared_from_this(), x, out, again](error_code ec, std::size_t) {
+      self->let_go();
+      if (ec)
+        return self->close();
+      if (!again)
+        return self->linger_ ? self->linger() : self->close();
+      self->next_request();
+    };
+    if (x->head_only) {
+      auto serializer = std::make_shared<bh::response_serializer<bh::string_body>>(*out);
+      serializer->split(true);
+      bh::async_write_header(socket_, *serializer, [done_writing, serializer](error_code ec, std::size_t n) {
+        done_writing(ec, n);
+      });
+      return;
+    }
+    bh::async_write(socket_, *out, done_writing);
+  }
+
+  // ---- streamed bodies ------------------------------------------------------------------------------------
+  struct streaming final : body_stream, std::enable_shared_from_this<streaming> {
+    std::weak_ptr<session> of;
+    net::any_io_executor executor;
+    std::function<void()> closed, drained;
+    mutable std::mutex mutex;
+    std::deque<std::string> queue;
+    std::size_t bytes = 0;
+    std::size_t bytes_max = 0;
+    bool over = false, finished = false, scheduled = false;
+    bool writing = true; ///< from the beginning: the head goes first, whatever is posted in which order
+
+    bool write(std::string piece) override {
+      std::lock_guard lock{mutex};
+      if (over || finished)
+        return false;
+      if (bytes + piece.size() > bytes_max) {
+        over = true;
+        schedule();
+        return false;
+      }
+      bytes += piece.size();
+      queue.push_back(std::move(piece));
+      schedule();
+      return true;
+    }
+    void finish() override {
+      std::lock_guard lock{mutex};
+      finished = true;
+      schedule();
+    }
+    std::size_t waiting() const override {
+      std::lock_guard lock{mutex};
+      return bytes;
+    }
+    void schedule() {
+      if (std::exchange(scheduled, true))
+        return;
+      net::post(executor, [self = shared_from_this()] {
+        if (auto s = self->of.lock())
+          s->pump(self);
+        else
+          self->end();
+      });
+    }
+    void end() {
+      std::function<void()> tell;
+      {
+        std::lock_guard lock{mutex};
+        over = true;
+        tell = std::exchange(closed, {});
+        drained = {};
+      }
+      if (tell)
+        tell();
+    }
+  };
+
+  void begin_stream(const std::shared_ptr<live_exchange>& x, response head,
+                    const std::shared_ptr<streaming>& stream) {
+    if (closed_ || current_ != x)
+      return stream->end();
+    timer_.cancel();
+    keep_alive_ = false;
+    streaming_ = stream;
+    auto out = std::make_shared<bh::response<bh::string_body>>();
+    complete_headers(*x, *out, head);
+    out->keep_alive(false);
+    if (version_ >= 11)
+      out->chunked(true);
+    auto serializer = std::make_shared<bh::response_serializer<bh::string_body>>(*out);
+    serializer->split(true);
+    bh::async_write_header(socket_, *serializer,
+                           [self = shared_from_this(), out, serializer, stream](error_code ec, std::size_t) {
+                             {
+                               std::lock_guard lock{stream->mutex};
+                               stream->writing = false;
+                             }
+                             if (ec)
+                               return self->close();
+                             self->watch_close();
+                             self->pump(stream);
+                           });
+  }
+
+  /// A client that goes away is noticed by reading: nothing more is expected from it.
+  void watch_close() {
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code ec) {
+      if (ec || self->closed_)
+        return;
+      char probe[256];
+      error_code read_error;
+      self->socket_.non_blocking(true, read_error);
+      const auto n = self->socket_.receive(net::buffer(probe), 0, read_error);
+      if (read_error == net::error::would_block)
+        return self->watch_close();
+      if (read_error || n == 0)
+        return self->close();
+      self->watch_close();
+    });
+  }
+
+  void pump(const std::shared_ptr<streaming>& stream) {
+    auto joined = std::make_shared<std::string>();
+    bool last = false;
+    {
+      std::lock_guard lock{stream->mutex};
+      stream->scheduled = false;
+      if (stream->writing)
+        return;
+      if (stream->over) {
+        last = false;
+      } else if (stream->queue.empty()) {
+        if (!stream->finished)
+          return;
+        last = true;
+      } else {
+        while (!stream->queue.empty() && joined->size() < 64U << 10) {
+          *joined += stream->queue.front();
+          stream->queue.pop_front();
+        }
+        stream->bytes -= joined->size();
+      }
+      if (stream->over && joined->empty()) {
+        // falls through to close below
+      } else {
+        stream->writing = true;
+      }
+    }
+    if (joined->empty() && !last)
+      return close();
+    auto frame = std::make_shared<std::string>();
+    if (version_ < 11) {
+      if (last)
+        return close();
+      *frame = std::move(*joined); // HTTP/1.0 knows no chunks: the body ends with the connection
+    } else if (last) {
+      *frame = "0\r\n\r\n";
+    } else {
+      char size[32];
+      std::snprintf(size, sizeof size, "%zx\r\n", joined->size());
+      *frame = size + *joined + "\r\n";
+    }
+    arm(hub_->deps.settings.body_timeout);
+    net::async_write(socket_, net::buffer(*frame),
+                     [self = shared_from_this(), frame, stream, last](error_code ec, std::size_t) {
+                       self->timer_.cancel();
+                       std::function<void()> tell;
+                       {
+                         std::lock_guard lock{stream->mutex};
+                         stream->writing = false;
+                         if (stream->queue.empty())
+                           tell = stream->drained;
+                       }
+                       if (ec || last)
+                         return self->close();
+                       if (tell)
+                         tell();
+                       self->pump(stream);
+                     });
+  }
+
+  /// Reads and forgets what a refused client still sends, for a while: closing at once would reset the
+  /// connection under the answer.
+  void linger() {
+    error_code ec;
+    socket_.shutdown(tcp::socket::shutdown_send, ec);
+    arm(std::chrono::seconds{2});
+    buffer_.consume(buffer_.size());
+    linger_more(0);
+  }
+  void linger_more(std::size_t read) {
+    constexpr std::size_t lingering_bytes_max = 16U << 20;
+    if (closed_ || read > lingering_bytes_max)
+      return close();
+    socket_.async_read_some(buffer_.prepare(16U << 10),
+                            [self = shared_from_this(), read](error_code ec, std::size_t n) {
+                              if (ec)
+                                return self->close();
+                              self->linger_more(read + n);
+                            });
+  }
+
+  void arm(std::chrono::milliseconds in) {
+    timer_.expires_after(in);
+    timer_.async_wait([weak = weak_from_this()](error_code ec) {
+      if (ec)
+        return;
+      if (auto self = weak.lock())
+        self->on_timeout();
+    });
+  }
+  void on_timeout() {
+    if (current_ && current_->fallback && !streaming_)
+      return current_->respond(std::move(*std::exchange(current_->fallback, std::nullopt)));
+    if (current_ && !current_->answered && !streaming_) {
+      current_->timed_out = true;
+      return current_->fail(make_failure(
+          errc::timed_out,
+          "The server could not answer within its deadline; the request may still take effect."));
+    }
+    close();
+  }
+
+  void close() override {
+    if (std::exchange(closed_, true))
+      return;
+    timer_.cancel();
+    error_code ec;
+    socket_.shutdown(tcp::socket::shutdown_send, ec);
+    socket_.close(ec);
+    if (auto s = std::exchange(streaming_, nullptr))
+      s->end();
+    let_go();
+  }
+
+  /// The request is over: from here on neither holds the other, whoever still holds the exchange.
+  void let_go() {
+    if (auto x = std::exchange(current_, nullptr))
+      x->of.reset();
+  }
+
+  void post(std::function<void()> work) override { net::post(socket_.get_executor(), std::move(work)); }
+  std::shared_ptr<live_exchange> current_;
+
+private:
+  tcp::socket socket_;
+  net::steady_timer timer_;
+  hub_ptr hub_;
+  beast::flat_buffer buffer_;
+  std::optional<bh::request_parser<bh::string_body>> parser_;
+  std::shared_ptr<streaming> streaming_;
+  std::string remote_;
+  unsigned version_ = 11;
+  bool keep_alive_ = true;
+  bool receiving_ = false; ///< part of a request has been read
+  bool linger_ = false;    ///< the client may still be sending when it is refused
+  bool closed_ = false;
+};
+
+void live_exchange::respond(response r) {
+  if (answered.exchange(true)) {
+    if (timed_out)
+      settle_key(&r);
+    return;
+  }
+  if (!timed_out)
+    settle_key(&r);
+  if (shared->stopped)
+    return;
+  net::dispatch(executor, [self = self(), r = std::move(r)]() mutable {
+    if (auto s = self->of)
+      s->write_response(self, std::move(r));
+  });
+}
+
+body_stream_ptr live_exchange::stream(response head, std::function<void()> closed,
+                                      std::function<void()> drained) {
+  auto stream = std::make_shared<session::streaming>();
+  stream->of = where;
+  stream->executor = executor;
+  stream->closed = std::move(closed);
+  stream->drained = std::move(drained);
+  stream->bytes_max = shared->deps.settings.stream_bytes_max;
+  if (answered.exchange(true)) {
+    stream->over = true;
+    return stream;
+  }
+  settle_key(nullptr); // a stream cannot be replayed; its turn is found again by its client_turn_id
+  net::post(executor, [self = self(), head = std::move(head), stream]() mutable {
+    if (auto s = self->of)
+      s->begin_stream(self, std::move(head), stream);
+    else
+      stream->end();
+  });
+  return stream;
+}
+
+void live_exchange::extend_deadline(std::chrono::milliseconds total) {
+  net::dispatch(executor, [self = self(), total] {
+    if (auto s = self->of; s && s->current_ == self && !self->answered)
+      s->arm(total);
+  });
+}
+
+void live_exchange::respond_after(std::chrono::milliseconds in, response r) {
+  net::dispatch(executor, [self = self(), in, r = std::move(r)]() mutable {
+    if (auto s = self->of; s && s->current_ == self && !self->answered) {
+      self->fallback = std::move(r);
+      s->arm(in);
+    }
+  });
+}
+
+} // namespace
+
+std::shared_ptr<connection> make_connection(tcp::socket socket, hub_ptr shared) {
+  return std::make_shared<session>(std::move(socket), std::move(shared));
+}
+
+} // namespace fm::http
