@@ -361,6 +361,7 @@ public:
       }
       if (!st.exists)
         return self->quit();
+      read_parked_snapshots();
       // The store cannot write: text and the run's end wait here, commands were told. Try again later.
       if (!w.pending_text.empty() || w.pending_end || w.runner_died || st.state.turns.next())
         schedule_flush(st.settings->commit_retry);
@@ -395,7 +396,16 @@ public:
       if (std::holds_alternative<case_deleted>(e->data))
         remove_listeners(false);
     finish_waiters();
+    read_parked_snapshots();
     flush();
+  }
+
+  void read_parked_snapshots() {
+    if (!st.work)
+      return;
+    for (auto& [ticket, request] : st.work->snapshots)
+      if (std::exchange(request.parked, false))
+        take_snapshot(ticket, request);
   }
 
   void on_snapshot(snapshot_read& r) {
@@ -406,8 +416,11 @@ public:
       return;
     auto& request = found->second;
     const bool moved = request.rewrites != st.rewrites || (st.work->in_flight && st.work->in_flight->rewrites);
-    if (r.messages && moved && ++request.tries < 20)
-      return take_snapshot(r.ticket, request);
+    if (r.messages && moved && ++request.tries < 20) {
+      // Reading again during the same commit would only find the same: wait for its end.
+      request.parked = st.work->in_flight != nullptr;
+      return request.parked ? void() : take_snapshot(r.ticket, request);
+    }
     auto answer = std::move(request.answer);
     auto snapshot = std::move(request.so_far);
     st.work->snapshots.erase(found);

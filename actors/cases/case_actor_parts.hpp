@@ -46,6 +46,7 @@ struct snapshot_request {
   case_snapshot so_far;
   std::uint64_t rewrites = 0;
   int tries = 0;
+  bool parked = false; ///< waits for the commit in flight, then reads again
 };
 
 /// One commit in flight: the state after it, whom to answer, what to do.

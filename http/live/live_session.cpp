@@ -148,8 +148,11 @@ void live_session::command(live_command& c) {
   case live_verb::not_yet:
     return say(wire::error_frame(make_failure(errc::not_implemented, "This command is not there yet."), c.reply_to));
   default:
-    if (replay_pending(id))
-      return say(wire::error_frame(make_conflict("INVALID_TRANSITION", "Wait until the replay of this case is done."), c.reply_to));
+    if (replay_pending(id)) {
+      auto f = make_conflict("INVALID_TRANSITION", "Wait until the replay of this case is done.");
+      f.retry_after = std::chrono::milliseconds{100};
+      return say(wire::error_frame(f, c.reply_to));
+    }
     return case_command_of(c, id);
   }
 }

@@ -64,6 +64,7 @@ public:
   session(tcp::socket socket, hub_ptr h)
       : socket_(std::move(socket)), timer_(socket_.get_executor()), hub_(std::move(h)) {
     ++hub_->connections;
+    hub_->connections_gauge.add(1);
     error_code ec;
     socket_.non_blocking(true, ec);
     socket_.set_option(tcp::no_delay{true}, ec);
@@ -74,6 +75,7 @@ public:
     std::lock_guard lock{hub_->connections_mutex};
     hub_->open.erase(this);
     --hub_->connections;
+    hub_->connections_gauge.add(-1);
     hub_->emptied.notify_all();
   }
 

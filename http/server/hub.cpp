@@ -26,7 +26,9 @@ std::string_view content_type_of(std::string_view path) {
 
 hub::hub(server_deps d)
     : deps(std::move(d)), requests(deps.settings.requests_per_second, deps.settings.requests_burst),
-      sign_ins(deps.settings.sign_ins_per_minute / 60.0, deps.settings.sign_ins_per_minute) {
+      sign_ins(deps.settings.sign_ins_per_minute / 60.0, deps.settings.sign_ins_per_minute),
+      connections_gauge(deps.metrics->get_gauge("faultmaven_http_connections",
+                                                "Open HTTP connections, live ones not counted")) {
   for (auto& f : deps.site) {
     asset a{f.bytes, content_type_of(f.path), "\"" + sha256_hex(f.bytes).substr(0, 20) + "\"", {}};
     if (f.bytes.size() >= deps.settings.gzip_bytes_min)

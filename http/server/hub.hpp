@@ -50,6 +50,7 @@ struct hub {
   rate_limiter sign_ins; ///< an address
 
   std::atomic<std::size_t> connections{0};
+  gauge& connections_gauge;
   std::mutex connections_mutex;
   std::unordered_map<connection*, std::weak_ptr<connection>> open;
   std::condition_variable emptied; ///< with connections_mutex

@@ -743,6 +743,7 @@ TEST_F(server_test, ConnectionsBeyondTheLimitAreClosed) {
   ASSERT_TRUE(one.get("/open"));
   ASSERT_TRUE(two.get("/open"));
   EXPECT_FALSE(three.get("/open"));
+  EXPECT_THAT(meters->text(), HasSubstr("faultmaven_http_connections 2"));
   EXPECT_TRUE(one.get("/open"));
 }
 
