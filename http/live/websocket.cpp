@@ -52,9 +52,12 @@ struct lane : std::enable_shared_from_this<lane> {
   void remove(connection& c);
 
 private:
+  // I/O thread only: who is written to at the moment, in the order they asked.
+  std::vector<connection_ptr> round_;
+  std::size_t turn_ = 0;
   std::mutex mutex_;
   std::vector<connection_ptr> dirty_;
-  bool posted_ = false;
+  bool posted_ = false; ///< run_dirty is on its way
 };
 using lane_ptr = std::shared_ptr<lane>;
 
@@ -301,23 +304,19 @@ void lane::schedule(connection_ptr c) {
 }
 
 void lane::run_dirty() {
-  std::vector<connection_ptr> now;
-  {
+  if (turn_ == round_.size()) {
+    round_.clear();
+    turn_ = 0;
     std::lock_guard lock{mutex_};
-    if (dirty_.size() <= drains_at_once) {
-      now.swap(dirty_);
+    round_.swap(dirty_);
+    if (round_.empty()) {
       posted_ = false;
-    } else {
-      const auto from = dirty_.end() - static_cast<std::ptrdiff_t>(drains_at_once);
-      now.assign(std::make_move_iterator(from), std::make_move_iterator(dirty_.end()));
-      dirty_.erase(from, dirty_.end());
+      return;
     }
   }
-  const bool again = now.size() == drains_at_once;
-  for (auto& c : now)
-    c->drain();
-  if (again)
-    net::post(context, [self = shared_from_this()] { self->run_dirty(); });
+  for (const auto end = std::min(round_.size(), turn_ + drains_at_once); turn_ < end; ++turn_)
+    std::exchange(round_[turn_], nullptr)->drain();
+  net::post(context, [self = shared_from_this()] { self->run_dirty(); });
 }
 
 void lane::remove(connection& c) {
