@@ -9,7 +9,7 @@
 
 namespace fm::http {
 namespace {
-/// Refusals for their rate in a row, after which a client is not asked to slow down any more.
+/// Refusals for their rate within a second, after which a client is not asked to slow down any more.
 constexpr std::uint32_t strikes_max = 1'000;
 constexpr std::size_t page_events = 500;
 constexpr std::size_t page_bytes = 256U << 10;
@@ -95,7 +95,6 @@ void live_session::on_object(std::string_view json) {
       close(close_policy, "too many commands");
     return;
   }
-  strikes_ = 0;
   if (!parsed.command)
     return say(wire::error_frame(parsed.command.error(), parsed.reply_to));
   if (in_flight_ >= s.commands_in_flight_max)
@@ -526,6 +525,7 @@ bool live_session::clogged() const {
 
 void live_session::tick(std::uint32_t now) {
   tick_ = now;
+  strikes_ = 0;
   if (behind_)
     advance();
 }

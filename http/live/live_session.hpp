@@ -130,7 +130,7 @@ private:
   std::unique_ptr<authenticated> who_;
   token_bucket bucket_;
   std::uint32_t in_flight_ = 0;
-  std::uint32_t strikes_ = 0; ///< commands refused for their rate since the last one that was not
+  std::uint32_t strikes_ = 0; ///< commands refused for their rate since the last tick
   std::uint32_t tick_ = 0;
   std::uint32_t generations_ = 0;
   bool hello_sent_ = false, watching_ = false, closing_ = false;

@@ -138,6 +138,18 @@ TEST(live_feed, ReplaysPageByPageAndThenWhatCameMeanwhile) {
   EXPECT_TRUE(f.replayed());
 }
 
+TEST(live_feed, WhatAPageCoversNeedNotBeInIt) {
+  case_feed f{2, 100};
+  std::vector<frame_ptr> ready;
+  (void)f.next(true);
+  f.on_attached(6, ready);
+  (void)f.next(true);
+  EXPECT_EQ(f.on_event(7, frame(7), true), verdict::kept);
+  EXPECT_TRUE(f.on_page(6, 6, ready)) << "3 to 6 were compacted";
+  EXPECT_EQ(texts(ready), lines{"event 7"});
+  EXPECT_TRUE(f.live());
+}
+
 TEST(live_feed, FullOutboxFallsBehindOnceAndGoesOnFromTheLog) {
   case_feed f{0, 100};
   std::vector<frame_ptr> ready;

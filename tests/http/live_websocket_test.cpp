@@ -124,8 +124,9 @@ protected:
     auto c = live_client::open(at, token, 5s, target, headers);
     if (c)
       return "accepted";
-    const auto status = c.error().facts.find("status");
-    return status == c.error().facts.end() ? c.error().detail : status->second;
+    const auto why = c.error();
+    const auto status = why.facts.find("status");
+    return status == why.facts.end() ? why.detail : status->second;
   }
   /// Objects until one of the type has come.
   std::vector<json> until(live_client& c, const std::string& type, milliseconds within = 5s) {
