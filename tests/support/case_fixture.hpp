@@ -5,6 +5,7 @@
 #include "actors/cases/case_registry.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "storage/factory/factory.hpp"
+#include "tests/support/faulty_case_store.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -43,46 +44,6 @@ struct scripted_provider final : chat_provider {
   }
   std::string name() const override { return "scripted"; }
   bool local() const override { return true; }
-};
-
-/// Passes through, and fails commits on demand.
-struct faulty_case_store final : case_store {
-  explicit faulty_case_store(case_store_ptr real) : real(std::move(real)) {}
-  case_store_ptr real;
-  std::function<std::optional<failure>()> on_commit; ///< a failure = the whole batch fails, nothing is written
-  int throw_on_load = 0;                             ///< that many loads throw: a crashing case
-
-  std::vector<outcome<sequence>> commit(std::span<const case_commit> items) override {
-    if (on_commit)
-      if (auto f = on_commit())
-        return std::vector<outcome<sequence>>(items.size(), outcome<sequence>{*f});
-    return real->commit(items);
-  }
-  outcome<std::uint64_t> compact(const case_id& id, sequence upto) override { return real->compact(id, upto); }
-  outcome<done_t> purge(const case_id& id) override { return real->purge(id); }
-  outcome<loaded_case> load(const case_id& id) const override { return real->load(id); }
-  outcome<case_record> get(const case_id& id) const override { return real->get(id); }
-  outcome<case_page> list(const case_query& q) const override { return real->list(q); }
-  outcome<event_page> events(const case_id& id, sequence after, std::size_t limit, std::size_t bytes) const override {
-    return real->events(id, after, limit, bytes);
-  }
-  outcome<message_page> messages(const case_id& id, std::size_t offset, std::size_t limit, bool newest) const override {
-    return real->messages(id, offset, limit, newest);
-  }
-  outcome<turn_page> turns(const case_id& id, std::size_t offset, std::size_t limit) const override {
-    return real->turns(id, offset, limit);
-  }
-  outcome<turn> find_turn(const case_id& id, const turn_id& t) const override { return real->find_turn(id, t); }
-  outcome<turn> find_turn(const case_id& id, const client_turn_id& t) const override { return real->find_turn(id, t); }
-  outcome<std::vector<case_id>> with_unfinished_turns(std::size_t limit) const override {
-    return real->with_unfinished_turns(limit);
-  }
-  outcome<std::uint64_t> open_cases_of(const user_id& owner) const override { return real->open_cases_of(owner); }
-  outcome<std::uint64_t> verify(const std::optional<case_id>& only,
-                                const std::function<void(const log_check&)>& report) const override {
-    return real->verify(only, report);
-  }
-  outcome<done_t> ping() const override { return real->ping(); }
 };
 
 /// Collects what a listener is told.
