@@ -79,7 +79,7 @@ constexpr row table[] = {
     {"cache_evicted", "eviction|evicted|evicted keys|maxmemory|noeviction|lru|misconf|oom command not allowed"},
     {"cache_stampede", "stampede|thundering herd|dogpile|cold cache|cache miss|misses|all at once|hot key|expires at once|empty cache|warm|warming|flushed"},
     {"stale_cache", "stale|outdated|old value|old values|invalidate|invalidation|invalidated|still see old|still shows old|wrong version|purge"},
-    {"queue", "queue|queues|kafka|rabbitmq|sqs|broker|brokers|topic|topics|message|messages|consumer|consumers|producer|producers|stream|event bus|worker|workers|job|jobs|celery|sidekiq|backlog"},
+    {"queue", "queue|queues|kafka|rabbitmq|sqs|broker|brokers|topic|topics|consumer|consumers|producer|producers|stream|event bus|worker|workers|job|jobs|celery|sidekiq|backlog"},
     {"queue_lag", "consumer lag|backlog|queue depth|queue length|pile up|piles up|piling|piling up|falling behind|fall behind|lag|lagging|not keeping up|cannot keep up|unprocessed|growing queue|grows|depth|waiting messages"},
     {"rebalance", "rebalance|rebalancing|rebalances|max.poll|max poll interval|partition assignment|group coordinator|consumer group|reassigned|kicked from group"},
     {"poison_message", "poison|poison message|dead letter|dlq|redelivery|redelivered|retry loop|nack|unacked|cannot be parsed|same message|over and over|again and again|endlessly retried"},

@@ -135,11 +135,15 @@ text_snippet snippet_of(std::string_view text, std::string_view query, std::size
   }
   std::size_t begin = hits.empty() ? 0 : hits[best].begin;
   begin = begin > bytes / 6 ? begin - bytes / 6 : 0;
-  while (begin > 0 && begin < text.size() && text[begin - 1] != ' ' && text[begin - 1] != '\n')
+  constexpr std::size_t word_max = 40; // to a word's edge, but not far through text without spaces
+  const auto edge = [&](std::size_t at) { return text[at] == ' ' || text[at] == '\n'; };
+  for (std::size_t i = 0; i < word_max && begin > 0 && !edge(begin - 1); ++i)
     --begin;
+  begin = utf8_floor(text, begin);
   auto end = std::min(text.size(), begin + bytes);
-  while (end < text.size() && text[end] != ' ' && text[end] != '\n')
+  for (std::size_t i = 0; i < word_max && end < text.size() && !edge(end); ++i)
     ++end;
+  end = utf8_floor(text, end);
   out.begin = begin;
   out.end = end;
   for (auto& h : hits)
