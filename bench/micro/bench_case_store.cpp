@@ -135,7 +135,7 @@ struct bare {
 
 case_store_ptr open_in(const std::string& dir, std::shared_ptr<void>& lock) {
   storage_settings s;
-  s.sessions = "inmemory";
+  s.sessions = s.users = s.vectors = s.blobs = "inmemory";
   s.data_directory = dir;
   auto opened = open_storage(s);
   if (!opened) {

@@ -46,6 +46,8 @@ int main(int argc, char** argv) {
   config_command->require_subcommand(1);
   auto* print_command = config_command->add_subcommand("print", "Every setting with its value and origin; secrets hidden");
   add_common(print_command);
+  bool defaults = false;
+  print_command->add_flag("--default", defaults, "The settings file with every default and what it means");
   auto* check_command = config_command->add_subcommand("check", "Are the settings in order? Exit code 1 if not");
   add_common(check_command);
 
@@ -96,7 +98,7 @@ int main(int argc, char** argv) {
   if (*verify_command)
     return verify(common, only.empty() ? std::nullopt : std::optional{only});
   if (*print_command)
-    return config_print(common);
+    return config_print(common, defaults);
   if (*check_command)
     return config_check(common);
   if (*add_command)

@@ -1,5 +1,5 @@
 // Build tool: writes every file of a folder into one C++ source as bytes, sorted by path, so that the binary
-// carries its own web page. Usage: fm_embed FOLDER|- OUT.cpp ("-" = nothing to embed).
+// carries its own web page and runbooks. Usage: fm_embed FOLDER|- OUT.cpp FUNCTION ("-" = nothing to embed).
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -11,7 +11,7 @@
 namespace fs = std::filesystem;
 
 int main(int argc, char** argv) {
-  if (argc != 3)
+  if (argc != 4)
     return 2;
   std::vector<fs::path> files;
   const std::string folder = argv[1];
@@ -21,8 +21,8 @@ int main(int argc, char** argv) {
         files.push_back(e.path());
   std::sort(files.begin(), files.end());
   std::ofstream out{argv[2], std::ios::binary};
-  out << "// Made by config/cmake/embed.cpp from the built console.\n"
-         "#include \"config/app/lib/console_assets.hpp\"\n\nnamespace fm {\nnamespace {\n";
+  out << "// Made by config/cmake/embed.cpp.\n"
+         "#include \"config/app/lib/embedded_files.hpp\"\n\nnamespace fm {\nnamespace {\n";
   constexpr char digits[] = "0123456789abcdef";
   for (std::size_t i = 0; i < files.size(); ++i) {
     std::ifstream in{files[i], std::ios::binary};
@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
     }
     out << text << "0};\nconstexpr std::size_t n" << i << " = " << bytes.size() << ";\n";
   }
-  out << "} // namespace\n\nstd::vector<console_asset> console_assets() {\n  return {\n";
+  out << "} // namespace\n\nstd::vector<embedded_file> " << argv[3] << "() {\n  return {\n";
   for (std::size_t i = 0; i < files.size(); ++i)
     out << "      {\"/" << fs::relative(files[i], folder).generic_string() << "\", {reinterpret_cast<const char*>(f" << i
         << "), n" << i << "}},\n";

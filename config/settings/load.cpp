@@ -18,9 +18,6 @@ namespace fm {
 namespace {
 constexpr std::size_t file_bytes_max = 1U << 20;
 
-/// Names of the storage documents that choose servers this build has no backend for yet: said, not swallowed.
-constexpr std::array unused_names{"VECTOR_STORAGE_TYPE", "CASES_DB_HOST", "USERS_DB_HOST", "AUTH_DB_HOST",
-                                  "REDIS_HOST",          "CHROMADB_URL",  "SQLITE_DB_PATH"};
 /// Ours, but read by the start scripts.
 constexpr std::array script_names{"FAULTMAVEN_CONFIG"};
 
@@ -124,8 +121,6 @@ struct loader {
                   : std::find(info.aliases.begin(), info.aliases.end(), name) != info.aliases.end())
             set(info, trimmed(value), "environment " + name);
     for (auto& [name, value] : variables) {
-      if (std::find(unused_names.begin(), unused_names.end(), name) != unused_names.end())
-        result.warnings.push_back(name + " is set, but this version does not use it.");
       if (name.starts_with("FAULTMAVEN_") && !known(name))
         result.warnings.push_back(name + " is set, but there is no such setting.");
     }
@@ -149,6 +144,22 @@ struct loader {
     if (s.llm.base_url.empty() != s.llm.model.empty())
       complain(s.llm.base_url.empty() ? "llm.base_url" : "llm.model",
                "llm.base_url and llm.model belong together: set both, or neither for the built-in analyst.");
+    if (s.knowledge.embedding_url.empty() != s.knowledge.embedding_model.empty())
+      complain(s.knowledge.embedding_url.empty() ? "knowledge.embedding_url" : "knowledge.embedding_model",
+               "knowledge.embedding_url and knowledge.embedding_model belong together: set both, or neither for the embedded embedder.");
+    const auto needs = [&](bool chosen, const std::string& backend, const std::string& key, const std::string& value) {
+      if (chosen && value.empty())
+        complain(backend, "needs " + key + ", which is not set.");
+    };
+    needs(s.storage.cases == "postgres", "storage.cases = postgres", "postgres.host (CASES_DB_HOST)", s.postgres.host);
+    needs(s.storage.users == "postgres", "storage.users = postgres", "users_postgres.host (USERS_DB_HOST) or postgres.host (CASES_DB_HOST)",
+          s.users_postgres.host + s.postgres.host);
+    needs(s.storage.vectors == "chroma", "storage.vectors = chroma", "chroma.url (CHROMADB_URL)", s.chroma.url);
+    const bool s3 = s.storage.blobs == "s3";
+    needs(s3, "storage.blobs = s3", "s3.endpoint (S3_ENDPOINT)", s.s3.endpoint);
+    needs(s3, "storage.blobs = s3", "s3.bucket (S3_BUCKET)", s.s3.bucket);
+    needs(s3, "storage.blobs = s3", "s3.access_key (S3_ACCESS_KEY)", s.s3.access_key);
+    needs(s3, "storage.blobs = s3", "s3.secret_key (S3_SECRET_KEY)", s.s3.secret_key);
   }
 
   outcome<settings> finish() {

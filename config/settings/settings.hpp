@@ -85,7 +85,11 @@ struct settings {
     std::string cases = "sqlite";
     std::string users = "sqlite";
     std::string sessions = "sqlite";
+    std::string vectors = "hnsw";
+    std::string blobs = "filesystem";
     std::string data = "faultmaven-data";
+    std::string sqlite_file;
+    std::string session_file;
     std::string synchronous = "full";
     std::size_t reader_threads = 2;
     std::size_t reader_queue_max = 10'000;
@@ -93,6 +97,68 @@ struct settings {
     std::size_t batch_bytes_max = 4U << 20;
     std::size_t queue_max = 10'000;
   } storage;
+
+  struct postgres_server {
+    std::string host;
+    std::uint16_t port = 5'432;
+    std::string database = "faultmaven";
+    std::string user = "faultmaven";
+    std::string password;
+    std::string sslmode = "prefer";
+    std::string sslrootcert;
+    std::string replica_host;
+    std::size_t connections = 8;
+    std::chrono::seconds connect_timeout_seconds{5};
+    std::chrono::seconds statement_timeout_seconds{10};
+  };
+  postgres_server postgres;
+  /// Users in a database of their own; without a host they live beside the cases.
+  postgres_server users_postgres;
+
+  struct {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 6'379;
+    std::string user;
+    std::string password;
+    std::size_t database = 0;
+    bool tls = false;
+    std::string tls_ca;
+    std::vector<std::string> sentinels;
+    std::string sentinel_master = "mymaster";
+    std::string prefix = "faultmaven:";
+    std::chrono::milliseconds timeout_ms{2'000};
+    std::size_t connections = 4;
+  } redis;
+
+  struct {
+    std::string url = "http://127.0.0.1:8000";
+    std::string token;
+    std::string tenant = "default_tenant";
+    std::string database = "default_database";
+    std::chrono::seconds timeout_seconds{10};
+  } chroma;
+
+  struct {
+    std::string endpoint;
+    std::string region = "us-east-1";
+    std::string bucket;
+    std::string access_key;
+    std::string secret_key;
+    std::string prefix;
+    bool path_style = true;
+    std::string server_side_encryption;
+    std::chrono::days lifecycle_days{90};
+    std::chrono::seconds timeout_seconds{60};
+  } s3;
+
+  struct {
+    std::string embedding_url;
+    std::string embedding_key;
+    std::string embedding_model;
+    std::uint32_t embedding_dimension = 1'024;
+    std::size_t document_bytes_max = 2U << 20;
+    std::size_t documents_max = 20'000;
+  } knowledge;
 
   struct {
     std::string base_url;

@@ -1,9 +1,13 @@
 // Names to backends, and the lock on the data directory.
 #include "storage/factory/factory.hpp"
 
+#include "storage/filesystem/blob_store.hpp"
+#include "storage/hnsw/vector_store.hpp"
+#include "storage/inmemory/blob_store.hpp"
 #include "storage/inmemory/case_store.hpp"
 #include "storage/inmemory/session_store.hpp"
 #include "storage/inmemory/user_store.hpp"
+#include "storage/inmemory/vector_store.hpp"
 #include "storage/sqlite/case_store.hpp"
 #include "storage/sqlite/session_store.hpp"
 #include "storage/sqlite/user_store.hpp"
@@ -25,9 +29,8 @@ struct directory_lock {
   int fd;
 };
 
-failure unknown(const char* what, const std::string& name) {
-  return make_failure(errc::invalid, std::string{what} + " = '" + name + "' is not a storage backend of this build; "
-                                                                          "use inmemory or sqlite.");
+failure unknown(const char* what, const std::string& name, const char* known) {
+  return make_failure(errc::invalid, std::string{what} + " = '" + name + "' is not a storage backend of this build; use " + known + ".");
 }
 } // namespace
 
@@ -57,47 +60,94 @@ outcome<std::shared_ptr<void>> lock_data_directory(const std::string& path) {
   return std::shared_ptr<void>{lock};
 }
 
-outcome<opened_storage> open_storage(const storage_settings& settings) {
+namespace {
+sqlite::open_options main_file(const storage_settings& s) {
+  sqlite::open_options file;
+  file.path = s.sqlite_file.empty() ? s.data_directory + "/faultmaven.db" : s.sqlite_file;
+  file.synchronous_full = s.synchronous_full;
+  return file;
+}
+
+outcome<case_store_ptr> open_cases(const storage_settings& s) {
+  if (s.cases == "inmemory")
+    return inmemory::make_case_store();
+  if (s.cases == "sqlite") {
+    sqlite::store_options options;
+    options.file = main_file(s);
+    return sqlite::open_case_store(options);
+  }
+  return unknown("storage.cases", s.cases, "inmemory or sqlite");
+}
+outcome<user_store_ptr> open_users(const storage_settings& s) {
+  if (s.users == "inmemory")
+    return inmemory::make_user_store();
+  if (s.users == "sqlite")
+    return sqlite::open_user_store(main_file(s));
+  return unknown("storage.users", s.users, "inmemory or sqlite");
+}
+outcome<session_store_ptr> open_sessions(const storage_settings& s) {
+  if (s.sessions == "inmemory")
+    return inmemory::make_session_store(s.clock);
+  if (s.sessions == "sqlite") {
+    sqlite::open_options file;
+    file.path = s.data_directory + "/sessions.db";
+    file.synchronous_full = false; // a session lost to a power cut means signing in again
+    file.cache_kib = 4'096;
+    return sqlite::open_session_store(file, s.clock);
+  }
+  return unknown("storage.sessions", s.sessions, "inmemory or sqlite");
+}
+outcome<vector_store_ptr> open_vectors(const storage_settings& s) {
+  if (s.vectors == "inmemory")
+    return inmemory::make_vector_store();
+  if (s.vectors == "hnsw") {
+    hnsw::vector_options options;
+    options.flush = s.synchronous_full;
+    return hnsw::open_vector_store(s.data_directory + "/vectors", options);
+  }
+  return unknown("storage.vectors", s.vectors, "inmemory or hnsw");
+}
+outcome<blob_store_ptr> open_blobs(const storage_settings& s) {
+  if (s.blobs == "inmemory")
+    return inmemory::make_blob_store(s.clock);
+  if (s.blobs == "filesystem") {
+    filesystem::blob_options options;
+    options.clock = s.clock;
+    return filesystem::open_blob_store(s.data_directory + "/blobs", options);
+  }
+  return unknown("storage.blobs", s.blobs, "inmemory or filesystem");
+}
+/// Whether anything of these settings lives in the data directory.
+bool uses_files(const storage_settings& s) {
+  return s.cases == "sqlite" || s.users == "sqlite" || s.sessions == "sqlite" || s.sessions == "file" || s.vectors == "hnsw" ||
+         s.blobs == "filesystem";
+}
+} // namespace
+
+outcome<opened_storage> open_storage(const storage_settings& s) {
   opened_storage opened;
-  const bool files = settings.cases == "sqlite" || settings.sessions == "sqlite";
-  if (settings.cases != "sqlite" && settings.cases != "inmemory")
-    return unknown("storage.cases", settings.cases);
-  if (settings.sessions != "sqlite" && settings.sessions != "inmemory")
-    return unknown("storage.sessions", settings.sessions);
-  if (files) {
-    auto lock = lock_data_directory(settings.data_directory);
+  if (uses_files(s)) {
+    auto lock = lock_data_directory(s.data_directory);
     if (!lock)
       return lock.error();
     opened.lock = std::move(*lock);
   }
-  if (settings.cases == "inmemory") {
-    opened.cases = inmemory::make_case_store();
-    opened.users = inmemory::make_user_store();
-  } else {
-    sqlite::store_options cases;
-    cases.file.path = settings.data_directory + "/faultmaven.db";
-    cases.file.synchronous_full = settings.synchronous_full;
-    auto case_store = sqlite::open_case_store(cases);
-    if (!case_store)
-      return case_store.error();
-    opened.cases = std::move(*case_store);
-    auto users = sqlite::open_user_store(cases.file);
-    if (!users)
-      return users.error();
-    opened.users = std::move(*users);
-  }
-  if (settings.sessions == "inmemory") {
-    opened.sessions = inmemory::make_session_store(settings.clock);
-  } else {
-    sqlite::open_options file;
-    file.path = settings.data_directory + "/sessions.db";
-    file.synchronous_full = false; // a session lost to a power cut means signing in again
-    file.cache_kib = 4'096;
-    auto sessions = sqlite::open_session_store(file, settings.clock);
-    if (!sessions)
-      return sessions.error();
-    opened.sessions = std::move(*sessions);
-  }
+  const auto take = [](auto made, auto& into) -> std::optional<failure> {
+    if (!made)
+      return made.error();
+    into = std::move(*made);
+    return std::nullopt;
+  };
+  if (auto f = take(open_cases(s), opened.cases))
+    return *f;
+  if (auto f = take(open_users(s), opened.users))
+    return *f;
+  if (auto f = take(open_sessions(s), opened.sessions))
+    return *f;
+  if (auto f = take(open_vectors(s), opened.vectors))
+    return *f;
+  if (auto f = take(open_blobs(s), opened.blobs))
+    return *f;
   return opened;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "protocol/base/clock.hpp"
+#include "storage/ports/blob_store.hpp"
 #include "storage/ports/case_store.hpp"
 #include "storage/ports/session_store.hpp"
 #include "storage/ports/user_store.hpp"
+#include "storage/ports/vector_store.hpp"
 
 #include <memory>
 #include <string>
@@ -12,17 +14,30 @@
 namespace fm {
 
 struct storage_settings {
-  std::string cases = "sqlite";    ///< inmemory, sqlite: cases, log, users
+  std::string cases = "sqlite";    ///< inmemory, sqlite: cases and their log
+  std::string users = "sqlite";    ///< inmemory, sqlite
   std::string sessions = "sqlite"; ///< inmemory, sqlite: sessions, tokens, idempotency
+  std::string vectors = "hnsw";    ///< inmemory, hnsw
+  std::string blobs = "filesystem"; ///< inmemory, filesystem
+  std::string sqlite_file;         ///< of cases and users; empty = faultmaven.db in the data directory
   std::string data_directory;      ///< made when missing; locked against a second server
   bool synchronous_full = true;
   clock_ptr clock = system_clock_source();
 };
 
+/// Everything in memory: development and tests.
+inline storage_settings all_in_memory() {
+  storage_settings s;
+  s.cases = s.users = s.sessions = s.vectors = s.blobs = "inmemory";
+  return s;
+}
+
 struct opened_storage {
   case_store_ptr cases;
   user_store_ptr users;
   session_store_ptr sessions;
+  vector_store_ptr vectors;
+  blob_store_ptr blobs;
   std::shared_ptr<void> lock; ///< held as long as the stores are in use
 };
 

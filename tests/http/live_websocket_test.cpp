@@ -59,9 +59,7 @@ protected:
     settings.allowed_origins = {"https://app.example.org"};
     for (auto who : {"ada", "ben"})
       identity_record->tokens.insert(who);
-    storage_settings storage;
-    storage.cases = storage.sessions = "inmemory";
-    store = open_storage(storage).value().cases;
+    store = open_storage(all_in_memory()).value().cases;
     readers = make_offload(2, 1'000);
     case_deps deps;
     deps.writer = writer = spawn_case_store(system, {}, {store, readers, stats});

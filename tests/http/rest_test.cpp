@@ -74,9 +74,7 @@ struct quiet_config : caf::actor_system_config {
 class rest_test : public ::testing::Test {
 protected:
   rest_test() {
-    storage_settings from;
-    from.cases = from.sessions = "inmemory";
-    auto opened = open_storage(from);
+    auto opened = open_storage(all_in_memory());
     EXPECT_TRUE(opened);
     storage = std::move(*opened);
     writer = spawn_case_store(system, {}, {storage.cases, offloaded, meters});

@@ -65,12 +65,22 @@ TEST(settings, TheShippedFileUncommentedIsAccepted) {
 }
 
 TEST(settings, ProfilesLoad) {
-  for (const char* name : {"development", "single-node"}) {
+  for (const char* name : {"dev", "single-node"}) {
     settings_sources from;
     from.file = std::string{FM_SOURCE_DIR "/config/profiles/"} + name + ".conf";
     auto loaded = load_settings(from);
     EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().detail);
   }
+}
+
+TEST(settings, TheProductionProfileAsksForItsSecretsAndThenLoads) {
+  settings_sources from;
+  from.file = FM_SOURCE_DIR "/config/profiles/production.conf";
+  auto without = load_settings(from);
+  ASSERT_FALSE(without);
+  EXPECT_NE(without.error().detail.find("S3_ACCESS_KEY"), std::string::npos);
+  from.environment = {{"S3_ACCESS_KEY", "a"}, {"S3_SECRET_KEY", "b"}};
+  EXPECT_TRUE(load_settings(from));
 }
 
 TEST(settings, ReadsSectionsDottedKeysCommentsAndUnits) {
@@ -147,6 +157,7 @@ TEST(settings, CommandLineBeatsEnvironmentBeatsFileBeatsBuiltIn) {
 TEST(settings, DocumentedEnvironmentNamesWorkAndOurOwnWins) {
   auto s = from_environment({{"CASE_STORAGE_TYPE", "inmemory"},
                              {"USER_STORAGE_TYPE", "postgres"},
+                             {"USERS_DB_HOST", "db"},
                              {"SESSION_STORAGE_TYPE", "redis"},
                              {"FAULTMAVEN_STORAGE_SESSIONS", "sqlite"},
                              {"FAULTMAVEN_DATA", "/srv/fm"},
@@ -155,6 +166,7 @@ TEST(settings, DocumentedEnvironmentNamesWorkAndOurOwnWins) {
   ASSERT_TRUE(s) << s.error().detail;
   EXPECT_EQ(s->storage.cases, "inmemory");
   EXPECT_EQ(s->storage.users, "postgres");
+  EXPECT_EQ(s->users_postgres.host, "db");
   EXPECT_EQ(s->storage.sessions, "sqlite");
   EXPECT_EQ(s->storage.data, "/srv/fm");
   EXPECT_FALSE(s->features.case_agent);
@@ -164,12 +176,38 @@ TEST(settings, DocumentedEnvironmentNamesWorkAndOurOwnWins) {
 
 TEST(settings, AStrangeVariableIsAWarningNotAnError) {
   auto s =
-      from_environment({{"FAULTMAVEN_SERVICE_HOST", "10.0.0.1"}, {"REDIS_HOST", "redis"}, {"PATH", "/bin"}});
+      from_environment({{"FAULTMAVEN_SERVICE_HOST", "10.0.0.1"}, {"PATH", "/bin"}});
   ASSERT_TRUE(s);
-  EXPECT_EQ(s->warnings.size(), 2U);
+  EXPECT_EQ(s->warnings.size(), 1U);
   EXPECT_EQ(
       from_environment({{"FAULTMAVEN_HTTP_PORT", "x"}}).error().detail,
       "environment FAULTMAVEN_HTTP_PORT: http.port must be a whole number from 0 to 65535 (it is \"x\").");
+}
+
+TEST(settings, AHalfConfiguredBackendStopsTheStartWithWhatIsMissing) {
+  EXPECT_NE(from_environment({{"CASE_STORAGE_TYPE", "postgres"}}).error().detail.find("needs postgres.host (CASES_DB_HOST)"), std::string::npos);
+  EXPECT_NE(from_environment({{"USER_STORAGE_TYPE", "postgres"}}).error().detail.find("USERS_DB_HOST"), std::string::npos);
+  EXPECT_NE(from_environment({{"BLOB_STORAGE_TYPE", "s3"}, {"S3_ENDPOINT", "http://h"}}).error().detail.find("s3.bucket"), std::string::npos);
+  EXPECT_NE(from_environment({{"VECTOR_STORAGE_TYPE", "pinecone"}}).error().detail.find("must be one of inmemory, hnsw, chroma"), std::string::npos);
+}
+
+TEST(settings, NamesOfTheStorageDocumentsWorkAsTheyStand) {
+  auto s = from_environment({{"CASE_STORAGE_TYPE", "postgres"}, {"CASES_DB_HOST", "db"}, {"CASES_DB_PORT", "30432"}, {"CASES_DB_NAME", "cases_db"},
+                             {"CASES_DB_USER", "case_service"}, {"CASES_DB_PASSWORD", "p"}, {"USER_STORAGE_TYPE", "postgres"},
+                             {"AUTH_DB_HOST", "users"}, {"SESSION_STORAGE_TYPE", "redis"}, {"REDIS_HOST", "cache"}, {"REDIS_PORT", "6380"},
+                             {"REDIS_DB", "2"}, {"VECTOR_STORAGE_TYPE", "chromadb"}, {"CHROMADB_URL", "http://c:8000"}, {"CHROMADB_API_KEY", "t"}});
+  ASSERT_TRUE(s) << s.error().detail;
+  EXPECT_EQ(s->postgres.host, "db");
+  EXPECT_EQ(s->postgres.port, 30'432);
+  EXPECT_EQ(s->postgres.database, "cases_db");
+  EXPECT_EQ(s->users_postgres.host, "users");
+  EXPECT_EQ(s->redis.host, "cache");
+  EXPECT_EQ(s->redis.port, 6'380);
+  EXPECT_EQ(s->redis.database, 2U);
+  EXPECT_EQ(s->storage.vectors, "chroma");
+  EXPECT_EQ(s->chroma.token, "t");
+  const auto shown = print_settings(*s);
+  EXPECT_EQ(shown.find("password = p"), std::string::npos);
 }
 
 TEST(settings, AMissingFileIsAnError) {

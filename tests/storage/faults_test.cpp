@@ -210,7 +210,7 @@ TEST(Faults, ASecondServerOnTheSameDirectoryIsTurnedAwayWithTheFirstOnesNumber) 
 }
 
 TEST(Faults, AnUnknownBackendIsNamed) {
-  storage_settings s;
+  auto s = all_in_memory();
   s.cases = "papyrus";
   const auto opened = open_storage(s);
   ASSERT_FALSE(opened);

@@ -146,9 +146,7 @@ struct case_world {
 };
 
 inline std::shared_ptr<faulty_case_store> fresh_store() {
-  storage_settings s;
-  s.cases = s.sessions = "inmemory";
-  auto opened = open_storage(s);
+  auto opened = open_storage(all_in_memory());
   return std::make_shared<faulty_case_store>(opened.value().cases);
 }
 

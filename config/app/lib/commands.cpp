@@ -1,10 +1,10 @@
 // The subcommands that do not serve.
 #include "config/app/lib/commands.hpp"
+#include "config/app/lib/storage_of.hpp"
 
 #include "actors/evidence/log_triage.hpp"
 #include "actors/evidence/render.hpp"
 #include "actors/identity/accounts.hpp"
-#include "storage/factory/factory.hpp"
 
 #include <fstream>
 #include <iostream>
@@ -25,11 +25,8 @@ int report(const failure& f, int code) {
 }
 
 outcome<opened_storage> open(const settings& s) {
-  storage_settings from;
-  from.cases = s.storage.cases;
-  from.sessions = s.storage.sessions;
-  from.data_directory = s.storage.data;
-  from.synchronous_full = s.storage.synchronous == "full";
+  auto from = storage_of(s);
+  from.vectors = from.blobs = "inmemory"; // commands look at cases and users only
   return open_storage(from);
 }
 
@@ -127,7 +124,11 @@ int analyze(const analyze_options& o) {
   return code;
 }
 
-int config_print(const common_options& o) {
+int config_print(const common_options& o, bool defaults) {
+  if (defaults) {
+    std::cout << default_settings_file();
+    return exit_done;
+  }
   auto s = load(o);
   if (!s)
     return report(s.error(), exit_not_in_order);

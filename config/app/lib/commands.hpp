@@ -37,7 +37,7 @@ struct analyze_options {
   bool assignments = false;
 };
 int analyze(const analyze_options& o);
-int config_print(const common_options& o);
+int config_print(const common_options& o, bool defaults);
 int config_check(const common_options& o);
 struct user_options {
   std::string username, email, display_name, role = "user";

@@ -1,9 +1,13 @@
 // The composition root: the only place that knows every part. Starts from the ground up, stops from the edge down.
 #include "config/app/lib/commands.hpp"
-#include "config/app/lib/console_assets.hpp"
+#include "config/app/lib/embedded_files.hpp"
+#include "config/app/lib/storage_of.hpp"
 
 #include "actors/cases/case_registry.hpp"
 #include "actors/identity/identity.hpp"
+#include "actors/knowledge/knowledge.hpp"
+#include "actors/knowledge/lexical_embedder.hpp"
+#include "actors/knowledge/openai_embedder.hpp"
 #include "actors/llm/openai_provider.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "http/client/curl_client.hpp"
@@ -53,6 +57,40 @@ std::shared_ptr<chat_provider> make_provider(const settings& s) {
   c.calls_max = s.llm.calls_max;
   c.user_agent = "faultmaven/" + version();
   return make_openai_provider(std::move(o), make_curl_client(std::move(c)), system_random());
+}
+
+embedder_ptr make_embedder(const settings& s) {
+  if (s.knowledge.embedding_url.empty())
+    return make_lexical_embedder();
+  openai_embedder_settings e;
+  e.base_url = s.knowledge.embedding_url;
+  e.api_key = s.knowledge.embedding_key;
+  e.model = s.knowledge.embedding_model;
+  e.dimension = s.knowledge.embedding_dimension;
+  curl_settings c;
+  c.user_agent = "faultmaven/" + version();
+  return make_openai_embedder(std::move(e), make_curl_client(std::move(c)));
+}
+
+knowledge_actor make_knowledge(caf::actor_system& system, const settings& s, const opened_storage& storage, const offload_ptr& work,
+                               const clock_ptr& clock, const random_ptr& random) {
+  knowledge_settings k;
+  k.document_bytes_max = s.knowledge.document_bytes_max;
+  k.documents_max = s.knowledge.documents_max;
+  knowledge_deps deps;
+  deps.blobs = storage.blobs;
+  deps.vectors = storage.vectors;
+  deps.model = make_embedder(s);
+  deps.clock = clock;
+  deps.random = random;
+  knowledge_actor_deps actor;
+  actor.base = std::make_shared<knowledge_base>(k, std::move(deps));
+  actor.work = work;
+  actor.clock = clock;
+  actor.random = random;
+  for (auto& file : starter_runbooks())
+    actor.starter_pack.push_back({std::string{file.path}, std::string{file.bytes}});
+  return spawn_knowledge(system, std::move(actor));
 }
 
 http::http_settings edge_settings(const settings& s, bool next_free_port) {
@@ -154,12 +192,7 @@ int serve(const common_options& o, bool next_free_port) {
   ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 
-  storage_settings from;
-  from.cases = s.storage.cases;
-  from.sessions = s.storage.sessions;
-  from.data_directory = s.storage.data;
-  from.synchronous_full = s.storage.synchronous == "full";
-  auto storage = open_storage(from);
+  auto storage = open_storage(storage_of(s));
   if (!storage)
     return fail(storage.error(), exit_no_start);
 
@@ -182,6 +215,9 @@ int serve(const common_options& o, bool next_free_port) {
   auto writer = spawn_case_store(system, batch, {storage->cases, writer_thread, stats});
   auto identity = spawn_identity(system, identity_of(s), {storage->users, storage->sessions, accounts, clock, random});
 
+  const auto library = make_offload(2, 1'024); // searching must not wait behind analysis
+  auto knowledge = make_knowledge(system, s, *storage, library, clock, random);
+
   case_deps deps;
   deps.writer = writer;
   deps.store = storage->cases;
@@ -203,6 +239,7 @@ int serve(const common_options& o, bool next_free_port) {
   auto rest = std::make_shared<http::rest_deps>();
   rest->registry = registry;
   rest->identity = identity;
+  rest->knowledge = knowledge;
   rest->metrics = stats;
   rest->clock = clock;
   rest->random = random;
@@ -220,6 +257,7 @@ int serve(const common_options& o, bool next_free_port) {
   http::add_session_routes(*routes, rest);
   http::add_case_routes(*routes, rest);
   http::add_conversation_routes(*routes, rest);
+  http::add_knowledge_routes(*routes, rest);
   http::add_health_routes(*routes, rest);
   http::add_live_routes(*routes, live);
   http::add_not_yet_routes(*routes, rest);
@@ -259,12 +297,15 @@ int serve(const common_options& o, bool next_free_port) {
   // From the edge down: no new requests now; turns that still run are marked and go on at the next start.
   caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(identity, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(knowledge, caf::exit_reason::user_shutdown);
+  knowledge = knowledge_actor{};
   registry = case_registry_actor{};
   identity = identity_actor{};
   live = http::live_deps{};
   rest.reset();
   routes.reset();
   work->stop();
+  library->stop();
   accounts->stop();
   readers->stop();
   writer_thread->stop();

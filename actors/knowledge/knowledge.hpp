@@ -1,0 +1,27 @@
+// The knowledge actor: takes questions and documents, does the work on the bounded executor, keeps the jobs.
+#pragma once
+
+#include "actors/knowledge/knowledge_base.hpp"
+#include "actors/support/offload.hpp"
+#include "protocol/messages/knowledge_actor.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace fm {
+
+struct knowledge_actor_deps {
+  std::shared_ptr<knowledge_base> base;
+  offload_ptr work; ///< a full queue answers overloaded
+  clock_ptr clock;
+  random_ptr random;
+  std::vector<packed_runbook> starter_pack;
+  std::size_t jobs_max = 1'000; ///< remembered; the oldest finished one goes first
+};
+
+/// Loads the base in the background first; until that is done questions are answered with unavailable.
+knowledge_actor spawn_knowledge(caf::actor_system& system, knowledge_actor_deps deps);
+
+} // namespace fm

@@ -1,0 +1,293 @@
+// /knowledge and /users/{id}/kb: documents that outlive cases, and the search over them.
+#include "http/bridge/ask.hpp"
+#include "http/rest/rest.hpp"
+#include "protocol/messages/knowledge_actor.hpp"
+
+namespace fm::http {
+namespace {
+constexpr std::size_t query_characters_max = 2'000;
+
+void write_document(json_writer& w, const knowledge_document& d) {
+  w.member("document_id", d.id).member("title", d.title).member("document_type", d.document_type).member("category", d.category);
+  w.key("tags").begin_array();
+  for (auto& t : d.tags)
+    w.value(t);
+  w.end_array();
+  w.member("scope", d.scope.owner.empty() ? "global" : "user").member("format", d.format).member("bytes", d.bytes);
+  w.member("sha256", d.sha256).member("version", d.version).member("chunks", d.chunks).member("indexed", d.indexed);
+  w.member("created_by", d.created_by.value).member("created_at", to_iso8601(d.created_at)).member("updated_at", to_iso8601(d.updated_at));
+}
+response document_answer(int status, const knowledge_document& d, const std::string* content = nullptr) {
+  auto r = json_response(status, [&](json_writer& w) {
+    write_document(w, d);
+    if (content != nullptr)
+      w.member("content", *content);
+  });
+  r.with("ETag", "\"" + std::to_string(d.version) + "\"");
+  return r;
+}
+response job_answer(int status, const knowledge_job& j) {
+  auto r = json_response(status, [&](json_writer& w) {
+    w.member("job_id", j.id).member("kind", j.kind).member("status", j.status).member("total", j.total).member("done", j.done);
+    w.member("failed", j.failed).member("progress_percentage", j.total == 0 ? 100 : 100 * (j.done + j.failed) / j.total);
+    if (!j.error.empty())
+      w.key("error").begin_object().member("message", j.error).end_object();
+    w.member("started_at", to_iso8601(j.started_at));
+  });
+  if (status == 202)
+    r.with("Location", "/api/v1/knowledge/jobs/" + j.id).with("Retry-After", "1");
+  return r;
+}
+
+/// What the two families of routes differ in: whose documents.
+struct family {
+  bool own = false;
+  /// Answers 404 for somebody else's.
+  bool refused(const exchange_ptr& x) const {
+    if (!own || x->in.param("user_id") == who_of(x).user.value)
+      return false;
+    x->fail(make_failure(errc::not_found, "There is no such user, or it is not you."));
+    return true;
+  }
+  knowledge_scope scope(const exchange_ptr& x) const { return {own ? who_of(x).user : user_id{}}; }
+};
+
+void add(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
+  if (f.refused(x))
+    return;
+  auto body = body_of(x);
+  if (!body)
+    return;
+  add_knowledge m;
+  m.who = who_of(x);
+  m.draft.scope = f.scope(x);
+  m.draft.title = body->text("title").value_or("");
+  m.draft.content = body->text("content").value_or("");
+  m.draft.document_type = body->text("document_type").value_or("");
+  m.draft.category = body->text("category").value_or("");
+  m.draft.format = body->text("format").value_or("");
+  m.draft.tags = body->texts("tags").value_or(std::vector<std::string>{});
+  if (refused_body(x, *body))
+    return;
+  ask(rest->knowledge, x, std::move(m), [x, f](const knowledge_document& d) {
+    auto r = document_answer(201, d);
+    x->respond(std::move(r.with("Location", "/api/v1/knowledge/documents/" + d.id)));
+  });
+}
+
+void list(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
+  if (f.refused(x))
+    return;
+  const auto page = page_of(x);
+  if (!page)
+    return;
+  list_knowledge m;
+  m.who = who_of(x);
+  m.global = !f.own;
+  m.own = f.own;
+  m.document_type = x->in.asked("document_type").value_or("");
+  m.category = x->in.asked("category").value_or("");
+  m.tag = x->in.asked("tag").value_or("");
+  m.limit = page->limit;
+  m.offset = page->offset;
+  ask(rest->knowledge, x, std::move(m), [x, page = *page](const knowledge_list& found) {
+    auto r = json_response(200, [&](json_writer& w) {
+      w.key("documents").begin_array();
+      for (auto& d : found.documents) {
+        w.begin_object();
+        write_document(w, d);
+        w.end_object();
+      }
+      w.end_array();
+      w.member("total_count", found.total).member("limit", page.limit).member("offset", page.offset);
+      w.member("has_more", page.offset + found.documents.size() < found.total);
+    });
+    add_paging(r, x->in, page, found.documents.size(), found.total);
+    x->respond(std::move(r));
+  });
+}
+
+void read(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  ask(rest->knowledge, x, read_knowledge{who_of(x), std::string{x->in.param("id")}, {}},
+      [x](const std::pair<knowledge_document, std::string>& found) { x->respond(document_answer(200, found.first, &found.second)); });
+}
+
+std::optional<knowledge_patch> patch_of(const exchange_ptr& x, const wire::json_body& body) {
+  knowledge_patch p;
+  p.title = body.text("title");
+  p.content = body.text("content");
+  p.document_type = body.text("document_type");
+  p.category = body.text("category");
+  p.tags = body.texts("tags");
+  if (refused_body(x, body))
+    return std::nullopt;
+  return p;
+}
+
+void change(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  auto body = body_of(x);
+  if (!body)
+    return;
+  change_knowledge m;
+  m.who = who_of(x);
+  m.id = std::string{x->in.param("id")};
+  const auto version = body->integer("expected_version");
+  auto patch = patch_of(x, *body);
+  if (!patch)
+    return;
+  m.patch = std::move(*patch);
+  if (version && *version >= 0 && *version <= UINT32_MAX)
+    m.expected_version = static_cast<std::uint32_t>(*version);
+  if (const auto tag = x->in.header("if-match"); tag.size() > 2 && tag != "*")
+    m.expected_version = static_cast<std::uint32_t>(std::strtoul(std::string{tag.substr(1)}.c_str(), nullptr, 10));
+  ask(rest->knowledge, x, std::move(m), [x](const knowledge_document& d) { x->respond(document_answer(200, d)); });
+}
+
+void remove(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
+  if (f.refused(x))
+    return;
+  ask(rest->knowledge, x, remove_knowledge{who_of(x), std::string{x->in.param("id")}, {}}, [x](const done_t&) {
+    response r;
+    r.status = 204;
+    x->respond(std::move(r));
+  });
+}
+
+void search(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
+  if (f.refused(x))
+    return;
+  auto body = body_of(x);
+  if (!body)
+    return;
+  search_knowledge m;
+  m.query.viewer = who_of(x).user;
+  m.query.global = !f.own;
+  m.query.own = true;
+  m.query.text = body->text("query").value_or("");
+  const auto limit = body->integer("limit").value_or(5);
+  auto filters = body->object("filters");
+  const auto& from = filters ? *filters : *body;
+  m.query.document_type = from.text("document_type").value_or("");
+  m.query.category = from.text("category").value_or("");
+  m.query.tag = from.text("tag").value_or("");
+  if (refused_body(x, *body))
+    return;
+  if (limit < 1 || limit > 50)
+    return x->fail(invalid_field("limit", "limit must be from 1 to 50."));
+  if (trimmed(m.query.text).empty() || utf8_length(m.query.text) > query_characters_max)
+    return x->fail(invalid_field("query", "query must have 1 to 2,000 characters."));
+  m.query.limit = static_cast<std::size_t>(limit);
+  ask(rest->knowledge, x, std::move(m), [x, query = m.query.text](const std::vector<knowledge_hit>& hits) {
+    x->respond(json_response(200, [&](json_writer& w) {
+      w.member("query", query).member("total_results", hits.size());
+      w.key("results").begin_array();
+      for (auto& h : hits) {
+        w.begin_object().member("document_id", h.document.id).member("content", h.chunk).member("similarity_score", h.similarity);
+        w.member("score", h.score).member("heading", h.heading).member("begin", h.begin).member("end", h.end);
+        w.key("highlights").begin_array();
+        for (auto& [begin, end] : h.highlights)
+          w.begin_object().member("begin", begin).member("end", end).end_object();
+        w.end_array();
+        w.key("reasons").begin_array();
+        for (auto& r : h.reasons)
+          w.value(r);
+        w.end_array();
+        w.key("metadata").begin_object().member("title", h.document.title).member("document_type", h.document.document_type);
+        w.member("category", h.document.category).member("scope", h.document.scope.owner.empty() ? "global" : "user");
+        w.key("tags").begin_array();
+        for (auto& t : h.document.tags)
+          w.value(t);
+        w.end_array().end_object().end_object();
+      }
+      w.end_array();
+    }));
+  });
+}
+
+void stats(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
+  if (f.refused(x))
+    return;
+  ask(rest->knowledge, x, read_knowledge_stats{who_of(x), !f.own, f.own, {}}, [x](const knowledge_stats& s) {
+    x->respond(json_response(200, [&](json_writer& w) {
+      w.member("total_documents", s.documents).member("total_chunks", s.chunks).member("total_bytes", s.bytes);
+      w.member("not_indexed", s.not_indexed).member("embedder", s.embedder).member("dimension", s.dimension);
+      const auto counts = [&](const char* name, const auto& list) {
+        w.key(name).begin_object();
+        for (auto& [what, n] : list)
+          w.member(what, n);
+        w.end_object();
+      };
+      counts("by_type", s.by_type);
+      counts("by_category", s.by_category);
+    }));
+  });
+}
+
+void bulk(const rest_deps_ptr& rest, bool removing, const exchange_ptr& x) {
+  auto body = body_of(x);
+  if (!body)
+    return;
+  bulk_knowledge m;
+  m.who = who_of(x);
+  m.ids = body->texts("document_ids").value_or(std::vector<std::string>{});
+  m.remove = removing;
+  if (!removing) {
+    auto updates = body->object("updates");
+    auto patch = patch_of(x, updates ? *updates : *body);
+    if (!patch)
+      return;
+    m.patch = std::move(*patch);
+  }
+  if (refused_body(x, *body))
+    return;
+  ask(rest->knowledge, x, std::move(m), [x](const knowledge_job& j) { x->respond(job_answer(202, j)); });
+}
+
+void starter_pack(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
+  if (f.refused(x))
+    return;
+  ask(rest->knowledge, x, install_starter_pack{who_of(x), !f.own, {}}, [x](const knowledge_job& j) { x->respond(job_answer(202, j)); });
+}
+} // namespace
+
+void add_knowledge_routes(router& routes, const rest_deps_ptr& deps) {
+  const auto with = [&](const char* method, std::string path, const char* summary, std::vector<int> statuses, handler h, const char* takes = "",
+                        const char* gives = "", std::vector<std::string> asks = {}) {
+    route r{method, "/api/v1" + std::move(path), access::token, "knowledge", summary, std::move(statuses), std::move(h)};
+    r.takes = takes;
+    r.gives = gives;
+    r.asks = std::move(asks);
+    routes.add(std::move(r));
+  };
+  const std::vector<std::string> filters{"limit", "offset", "document_type", "category", "tag"};
+  for (const family f : {family{false}, family{true}}) {
+    const std::string base = f.own ? "/users/{user_id}/kb" : "/knowledge";
+    const char* whose = f.own ? " of one's own" : " that everybody shares";
+    with("POST", base + "/documents", (std::string{"Adds a document"} + whose).c_str(), {201, 403, 413, 422},
+         [deps, f](const exchange_ptr& x) { add(deps, f, x); }, "KnowledgeDraft", "KnowledgeDocument");
+    with("GET", base + "/documents", (std::string{"Documents"} + whose).c_str(), {200, 422}, [deps, f](const exchange_ptr& x) { list(deps, f, x); }, "",
+         "KnowledgeList", filters);
+    with("DELETE", base + "/documents/{id}", "Removes a document", {204, 403, 404}, [deps, f](const exchange_ptr& x) { remove(deps, f, x); });
+    with("POST", base + "/search", "Full text and likeness, fused", {200, 422}, [deps, f](const exchange_ptr& x) { search(deps, f, x); },
+         "KnowledgeQuery", "KnowledgeResults");
+    with("GET", base + "/stats", "How much there is, by type and category", {200}, [deps, f](const exchange_ptr& x) { stats(deps, f, x); });
+    with("POST", base + "/starter-pack", "Installs the runbooks that come with the program", {202, 403},
+         [deps, f](const exchange_ptr& x) { starter_pack(deps, f, x); }, "", "KnowledgeJob");
+  }
+  with("GET", "/knowledge/documents/{id}", "One document with its text", {200, 404}, [deps](const exchange_ptr& x) { read(deps, x); }, "",
+       "KnowledgeDocument");
+  with("PUT", "/knowledge/documents/{id}", "Changes a document; If-Match or expected_version", {200, 403, 404, 409, 422},
+       [deps](const exchange_ptr& x) { change(deps, x); }, "KnowledgeDraft", "KnowledgeDocument");
+  with("POST", "/knowledge/documents/bulk-update", "Changes many documents, as a job", {202, 422}, [deps](const exchange_ptr& x) { bulk(deps, false, x); },
+       "", "KnowledgeJob");
+  with("POST", "/knowledge/documents/bulk-delete", "Removes many documents, as a job", {202, 422}, [deps](const exchange_ptr& x) { bulk(deps, true, x); },
+       "", "KnowledgeJob");
+  with("GET", "/knowledge/jobs/{id}", "How far a job is", {200, 404},
+       [deps](const exchange_ptr& x) {
+         ask(deps->knowledge, x, read_knowledge_job{who_of(x), std::string{x->in.param("id")}, {}},
+             [x](const knowledge_job& j) { x->respond(job_answer(200, j)); });
+       },
+       "", "KnowledgeJob");
+}
+
+} // namespace fm::http

@@ -1,0 +1,400 @@
+// Files, fsync and rename. Keys are kept in memory, in order, and read from the folder once at the start.
+#include "storage/filesystem/blob_store.hpp"
+
+#include "protocol/base/logging.hpp"
+#include "protocol/base/sha256.hpp"
+#include "storage/codec/blobs.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <openssl/evp.h>
+#include <set>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fm::filesystem {
+namespace {
+namespace fs = std::filesystem;
+
+failure trouble(const std::string& what, const std::string& path) {
+  return make_unavailable("The file store could not " + what + " " + path + ": " + std::strerror(errno) + ".");
+}
+
+class descriptor {
+public:
+  explicit descriptor(int fd = -1) : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  descriptor& operator=(descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~descriptor() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+private:
+  int fd_;
+};
+
+outcome<done_t> write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const auto n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return trouble("write", path);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return done;
+}
+outcome<done_t> flush_folder(const std::string& path) {
+  const descriptor d{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!d || ::fsync(d.get()) != 0)
+    return trouble("flush", path);
+  return done;
+}
+
+struct hasher {
+  struct closer {
+    void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
+  };
+  std::unique_ptr<EVP_MD_CTX, closer> context{EVP_MD_CTX_new()};
+  hasher() { EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr); }
+  void add(std::string_view bytes) { EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()); }
+  std::string hex() {
+    digest d{};
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(d.data()), &size);
+    return to_hex(d);
+  }
+};
+
+struct folder {
+  std::string root;
+  blob_options options;
+  mutable std::mutex mutex;
+  std::map<std::string, blob_info, std::less<>> blobs;
+  std::map<std::string, std::size_t> uses; ///< keys of each object
+  std::map<std::string, std::chrono::days> rules;
+  std::atomic<std::uint64_t> next_temporary{0};
+
+  std::string object_path(const std::string& sha) const { return root + "/objects/" + sha.substr(0, 2) + "/" + sha; }
+  std::string key_path(std::string_view key) const {
+    const auto sha = sha256_hex(key);
+    return root + "/keys/" + sha.substr(0, 2) + "/" + sha;
+  }
+  std::string temporary() { return root + "/tmp/" + std::to_string(next_temporary++); }
+
+  /// Puts a finished temporary file into its place.
+  outcome<done_t> settle(const std::string& from, const std::string& to) const {
+    const auto parent = fs::path{to}.parent_path().string();
+    std::error_code ec;
+    if (fs::create_directory(parent, ec) && options.flush)
+      if (auto f = flush_folder(fs::path{parent}.parent_path().string()); !f)
+        return f;
+    if (::rename(from.c_str(), to.c_str()) != 0)
+      return trouble("rename", to);
+    return options.flush ? flush_folder(parent) : outcome<done_t>{done};
+  }
+
+  outcome<done_t> write_key(const blob_info& i) {
+    const auto path = temporary();
+    const descriptor d{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    if (!d)
+      return trouble("make", path);
+    const auto text = "1\n" + i.key + "\n" + i.sha256 + "\n" + std::to_string(i.size) + "\n" + i.content_type + "\n" +
+                      std::to_string(i.stored_at.time_since_epoch().count()) + "\n";
+    auto written = write_all(d.get(), text, path);
+    if (written && options.flush && ::fsync(d.get()) != 0)
+      written = trouble("flush", path);
+    if (written)
+      written = settle(path, key_path(i.key));
+    if (!written)
+      ::unlink(path.c_str());
+    return written;
+  }
+
+  /// The mutex is held. Drops an object nobody uses any more.
+  void release(const std::string& sha) {
+    const auto found = uses.find(sha);
+    if (found == uses.end() || --found->second > 0)
+      return;
+    uses.erase(found);
+    ::unlink(object_path(sha).c_str());
+  }
+
+  outcome<done_t> load() {
+    std::error_code ec;
+    for (const char* part : {"", "/objects", "/keys", "/tmp"}) {
+      fs::create_directories(root + part, ec);
+      if (ec)
+        return make_unavailable("The folder " + root + part + " cannot be made: " + ec.message() + ".");
+    }
+    for (auto& left : fs::directory_iterator{root + "/tmp", ec})
+      fs::remove_all(left.path(), ec);
+    for (auto& entry : fs::recursive_directory_iterator{root + "/keys", ec}) {
+      if (!entry.is_regular_file())
+        continue;
+      auto info = read_key(entry.path().string());
+      if (!info) {
+        log::error("filesystem", info.error().detail);
+        continue;
+      }
+      struct stat s {};
+      if (::stat(object_path(info->sha256).c_str(), &s) != 0 || static_cast<std::uint64_t>(s.st_size) != info->size) {
+        log::error("filesystem", "the bytes of " + info->key + " are missing or have another size; it is left out");
+        continue;
+      }
+      ++uses[info->sha256];
+      auto key = info->key;
+      blobs.emplace(std::move(key), std::move(*info));
+    }
+    if (ec)
+      return make_unavailable("The folder " + root + " cannot be read: " + ec.message() + ".");
+    for (auto& entry : fs::recursive_directory_iterator{root + "/objects", ec})
+      if (entry.is_regular_file() && !uses.contains(entry.path().filename().string()))
+        ::unlink(entry.path().c_str()); // written, but the crash came before its key
+    return done;
+  }
+
+  static outcome<blob_info> read_key(const std::string& path) {
+    const descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    char bytes[4'096];
+    const auto n = d ? ::read(d.get(), bytes, sizeof bytes) : -1;
+    if (n <= 0)
+      return trouble("read", path);
+    std::vector<std::string> lines;
+    std::string_view text{bytes, static_cast<std::size_t>(n)};
+    while (!text.empty()) {
+      const auto end = text.find('\n');
+      if (end == std::string_view::npos)
+        break;
+      lines.emplace_back(text.substr(0, end));
+      text.remove_prefix(end + 1);
+    }
+    blob_info i;
+    std::int64_t at = 0;
+    const auto number = [](const std::string& from, auto& into) {
+      return std::from_chars(from.data(), from.data() + from.size(), into).ec == std::errc{};
+    };
+    if (lines.size() != 6 || lines[0] != "1" || lines[2].size() != 64 || !number(lines[3], i.size) || !number(lines[5], at))
+      return make_unavailable("The key file " + path + " is damaged.");
+    i.key = lines[1];
+    i.sha256 = lines[2];
+    i.content_type = lines[4];
+    i.stored_at = timestamp{std::chrono::milliseconds{at}};
+    return i;
+  }
+};
+
+class file_writer final : public blob_writer {
+public:
+  file_writer(std::shared_ptr<folder> f, std::string path, descriptor d, std::string key, std::string type)
+      : folder_(std::move(f)), path_(std::move(path)), file_(std::move(d)) {
+    info_.key = std::move(key);
+    info_.content_type = std::move(type);
+  }
+  file_writer(const file_writer&) = delete;
+  file_writer& operator=(const file_writer&) = delete;
+  ~file_writer() override {
+    if (!finished_)
+      ::unlink(path_.c_str());
+  }
+
+  outcome<done_t> write(std::string_view bytes) override {
+    if (broken_)
+      return *broken_;
+    if (info_.size + bytes.size() > folder_->options.blob_bytes_max)
+      return fail(make_failure(errc::too_large, "The file is larger than the file store takes."));
+    if (auto w = write_all(file_.get(), bytes, path_); !w)
+      return fail(w.error());
+    hash_.add(bytes);
+    info_.size += bytes.size();
+    return done;
+  }
+  outcome<blob_info> finish() override {
+    if (broken_)
+      return *broken_;
+    info_.sha256 = hash_.hex();
+    info_.stored_at = folder_->options.clock->now();
+    if (folder_->options.flush && ::fsync(file_.get()) != 0)
+      return fail(trouble("flush", path_));
+    // Under the lock, so that nobody drops the object between our use of it and our key.
+    std::lock_guard lock{folder_->mutex};
+    const bool known = folder_->uses.contains(info_.sha256);
+    if (!known)
+      if (auto s = folder_->settle(path_, folder_->object_path(info_.sha256)); !s)
+        return fail(s.error());
+    ++folder_->uses[info_.sha256];
+    if (auto k = folder_->write_key(info_); !k) {
+      folder_->release(info_.sha256);
+      return fail(k.error());
+    }
+    finished_ = !known;
+    const auto old = folder_->blobs.find(info_.key);
+    const auto before = old == folder_->blobs.end() ? std::string{} : old->second.sha256;
+    folder_->blobs.insert_or_assign(info_.key, info_);
+    if (!before.empty())
+      folder_->release(before);
+    return info_;
+  }
+
+private:
+  failure fail(failure f) {
+    broken_ = f;
+    return f;
+  }
+
+  std::shared_ptr<folder> folder_;
+  std::string path_;
+  descriptor file_;
+  blob_info info_;
+  hasher hash_;
+  std::optional<failure> broken_;
+  bool finished_ = false; ///< the temporary file became the object
+};
+
+class file_blob_store final : public blob_store {
+public:
+  explicit file_blob_store(std::shared_ptr<folder> f) : folder_(std::move(f)) {}
+
+  outcome<std::unique_ptr<blob_writer>> put(std::string_view key, std::string_view type) override {
+    if (auto f = stored::refusal_of_blob_key(key))
+      return *f;
+    if (type.size() > 255 || type.find('\n') != std::string_view::npos)
+      return make_failure(errc::invalid, "A content type has at most 255 bytes on one line.");
+    auto path = folder_->temporary();
+    descriptor d{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    if (!d)
+      return trouble("make", path);
+    return std::unique_ptr<blob_writer>{std::make_unique<file_writer>(
+        folder_, std::move(path), std::move(d), std::string{key}, type.empty() ? "application/octet-stream" : std::string{type})};
+  }
+
+  outcome<std::string> read(std::string_view key, std::uint64_t offset, std::uint64_t length) const override {
+    blob_info info;
+    descriptor d;
+    {
+      std::lock_guard lock{folder_->mutex}; // an open file outlives its removal
+      const auto found = folder_->blobs.find(key);
+      if (found == folder_->blobs.end())
+        return stored::no_blob(key);
+      info = found->second;
+      d = descriptor{::open(folder_->object_path(info.sha256).c_str(), O_RDONLY | O_CLOEXEC)};
+    }
+    if (!d)
+      return trouble("read", folder_->object_path(info.sha256));
+    if (offset > info.size)
+      return stored::beyond_the_end(key, info.size);
+    std::string bytes(std::min(length, info.size - offset), '\0');
+    std::size_t got = 0;
+    while (got < bytes.size()) {
+      const auto n = ::pread(d.get(), bytes.data() + got, bytes.size() - got, static_cast<off_t>(offset + got));
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n <= 0)
+        return n < 0 ? trouble("read", std::string{key}) : make_unavailable("The bytes of " + std::string{key} + " are cut short on the disk.");
+      got += static_cast<std::size_t>(n);
+    }
+    if (offset == 0 && bytes.size() == info.size && sha256_hex(bytes) != info.sha256)
+      return make_unavailable("The bytes of " + std::string{key} + " are damaged on the disk: their SHA-256 is another one.");
+    return bytes;
+  }
+  outcome<blob_info> stat(std::string_view key) const override {
+    std::lock_guard lock{folder_->mutex};
+    const auto found = folder_->blobs.find(key);
+    if (found == folder_->blobs.end())
+      return stored::no_blob(key);
+    return found->second;
+  }
+  outcome<bool> remove(std::string_view key) override {
+    std::lock_guard lock{folder_->mutex};
+    const auto found = folder_->blobs.find(key);
+    if (found == folder_->blobs.end())
+      return false;
+    return drop(found);
+  }
+  outcome<blob_page> list(std::string_view prefix, std::string_view after, std::size_t limit) const override {
+    blob_page out;
+    std::lock_guard lock{folder_->mutex};
+    for (auto at = after < prefix ? folder_->blobs.lower_bound(prefix) : folder_->blobs.upper_bound(after);
+         at != folder_->blobs.end() && at->first.starts_with(prefix); ++at) {
+      if (out.blobs.size() >= limit) {
+        out.more = true;
+        break;
+      }
+      out.blobs.push_back(at->second);
+    }
+    return out;
+  }
+  outcome<done_t> set_lifecycle(std::string_view prefix, std::optional<std::chrono::days> age) override {
+    std::lock_guard lock{folder_->mutex};
+    if (age)
+      folder_->rules[std::string{prefix}] = *age;
+    else
+      folder_->rules.erase(std::string{prefix});
+    return done;
+  }
+  outcome<std::uint64_t> sweep() override {
+    std::lock_guard lock{folder_->mutex};
+    const auto now = folder_->options.clock->now();
+    std::vector<std::string> old;
+    for (auto& [key, info] : folder_->blobs)
+      for (auto& [prefix, age] : folder_->rules)
+        if (key.starts_with(prefix) && now - info.stored_at > age) {
+          old.push_back(key);
+          break;
+        }
+    std::uint64_t gone = 0;
+    for (auto& key : old) {
+      if (auto r = drop(folder_->blobs.find(key)); !r)
+        return r.error();
+      ++gone;
+    }
+    return gone;
+  }
+  outcome<done_t> ping() const override {
+    struct stat s {};
+    if (::stat((folder_->root + "/keys").c_str(), &s) != 0 || ::access((folder_->root + "/tmp").c_str(), W_OK) != 0)
+      return trouble("use", folder_->root);
+    return done;
+  }
+
+private:
+  /// The mutex is held.
+  outcome<bool> drop(std::map<std::string, blob_info, std::less<>>::iterator at) {
+    const auto path = folder_->key_path(at->first);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+      return trouble("remove", path);
+    if (folder_->options.flush)
+      if (auto f = flush_folder(fs::path{path}.parent_path().string()); !f)
+        return f.error();
+    const auto sha = at->second.sha256;
+    folder_->blobs.erase(at);
+    folder_->release(sha);
+    return true;
+  }
+
+  std::shared_ptr<folder> folder_;
+};
+} // namespace
+
+outcome<blob_store_ptr> open_blob_store(const std::string& root, const blob_options& options) {
+  auto f = std::make_shared<folder>();
+  f->root = root;
+  f->options = options;
+  if (auto loaded = f->load(); !loaded)
+    return loaded.error();
+  return blob_store_ptr{std::make_shared<file_blob_store>(std::move(f))};
+}
+
+} // namespace fm::filesystem
