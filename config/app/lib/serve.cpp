@@ -27,6 +27,10 @@
 #include <pthread.h>
 #include <thread>
 
+#ifdef FM_COVERAGE
+#include <gcov.h>
+#endif
+
 namespace fm::app {
 namespace {
 
@@ -316,6 +320,9 @@ int serve(const common_options& o, bool next_free_port) {
   std::cout.flush();
   // Handles inside closures of the edge may outlive their actors by a moment; the store is flushed, so leave.
   storage = make_failure(errc::gone, "");
+#ifdef FM_COVERAGE
+  __gcov_dump(); // _Exit runs no destructors: the counters would be lost
+#endif
   std::_Exit(code);
 }
 
