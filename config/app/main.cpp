@@ -1,4 +1,5 @@
 // faultmaven: the command line. Every word here is part of the product.
+#include "config/app/lib/backup_command.hpp"
 #include "config/app/lib/commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -66,6 +67,14 @@ int main(int argc, char** argv) {
   add_common(password_command);
   password_command->add_option("USERNAME", person.username, "Username or e-mail address")->required();
 
+  std::string folder;
+  auto* backup_command = cli.add_subcommand("backup", "Copy an embedded server's data, also while it runs; verified");
+  add_common(backup_command);
+  backup_command->add_option("FOLDER", folder, "New folder for the backup")->required();
+  auto* restore_command = cli.add_subcommand("restore", "Put a backup into a new or empty data directory");
+  add_common(restore_command);
+  restore_command->add_option("FOLDER", folder, "The backup")->required();
+
   auto* version_command = cli.add_subcommand("version", "Print the version");
 
   try {
@@ -107,6 +116,10 @@ int main(int argc, char** argv) {
     return user_list(common);
   if (*password_command)
     return user_password(common, person.username);
+  if (*backup_command)
+    return backup(common, folder);
+  if (*restore_command)
+    return restore(common, folder);
   if (*version_command) {
     std::cout << "faultmaven " << version() << "\n";
     return exit_done;
