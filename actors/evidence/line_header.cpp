@@ -1,5 +1,5 @@
 // Times and levels at the beginning of a line, by hand-written scanners: no regular expression, no allocation.
-#include "actors/evidence/log_triage.hpp"
+#include "actors/evidence/line_header.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -41,14 +41,14 @@ int month_of(std::string_view s) {
   return 0;
 }
 
-/// HH:MM:SS[.,fff…] at `at`; moves `at` behind it.
+/// HH:MM:SS[.,:fff…] or HH.MM.SS.fff at `at`; moves `at` behind it.
 bool clock_time(std::string_view s, std::size_t& at, int& h, int& mi, int& sec, int& ms) {
-  if (!digits(s, at, 2, h) || at + 8 > s.size() || s[at + 2] != ':' || !digits(s, at + 3, 2, mi) || s[at + 5] != ':' ||
-      !digits(s, at + 6, 2, sec))
+  if (!digits(s, at, 2, h) || at + 8 > s.size() || (s[at + 2] != ':' && s[at + 2] != '.') || !digits(s, at + 3, 2, mi) ||
+      s[at + 5] != s[at + 2] || !digits(s, at + 6, 2, sec))
     return false;
   at += 8;
   ms = 0;
-  if (at + 1 < s.size() && (s[at] == '.' || s[at] == ',') && is_digit(s[at + 1])) {
+  if (at + 1 < s.size() && (s[at] == '.' || s[at] == ',' || s[at] == ':') && is_digit(s[at + 1])) {
     int n = 0;
     for (++at; at < s.size() && is_digit(s[at]); ++at, ++n)
       if (n < 3)
@@ -97,6 +97,25 @@ bool read_time(std::string_view s, std::size_t& at, line_header& out) {
       return true;
     }
     return false;
+  }
+  // 20171223-22:15:29:606
+  int whole = 0;
+  if (digits(s, p, 8, whole) && whole >= 19700101 && p + 17 <= s.size() && (s[p + 8] == '-' || s[p + 8] == 'T' || s[p + 8] == ' ')) {
+    auto r = p + 9;
+    if (clock_time(s, r, h, mi, sec, ms) && (out.time_ms = to_ms(whole / 10'000, whole / 100 % 100, whole % 100, h, mi, sec, ms))) {
+      zone(s, r, out);
+      at = r;
+      return true;
+    }
+  }
+  // 10.30 16:49:06
+  if (digits(s, p, 2, mo) && p + 14 <= s.size() && s[p + 2] == '.' && digits(s, p + 3, 2, d) && s[p + 5] == ' ') {
+    auto r = p + 6;
+    if (clock_time(s, r, h, mi, sec, ms) && (out.time_ms = to_ms(2000, mo, d, h, mi, sec, ms))) {
+      out.year_known = false;
+      at = r;
+      return true;
+    }
   }
   // 17/06/09 20:10:40
   if (digits(s, p, 2, y) && p + 9 < s.size() && s[p + 2] == '/' && digits(s, p + 3, 2, mo) && s[p + 5] == '/' && digits(s, p + 6, 2, d) && s[p + 8] == ' ') {
@@ -224,60 +243,321 @@ std::string_view name_of(severity s) noexcept {
   return "none";
 }
 
-line_header parse_header(std::string_view line) {
-  line_header h;
+namespace {
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+
+/// Walks over a line's head, one item at a time. Nothing is copied.
+struct head_reader {
+  std::string_view line;
   std::size_t at = 0;
-  const auto skip = [&] {
-    while (at < line.size() && (line[at] == ' ' || line[at] == '\t' || line[at] == '[' || line[at] == '(' || line[at] == '"'))
+
+  bool done() const { return at >= line.size(); }
+  char peek(std::size_t ahead = 0) const { return at + ahead < line.size() ? line[at + ahead] : '\0'; }
+  void skip_spaces() {
+    while (at < line.size() && is_space(line[at]))
       ++at;
-  };
-  skip();
-  // The time is the first word or within the first few (host, container, alert tag before it).
-  for (int word = 0; word < 5 && at < line.size(); ++word) {
+  }
+  std::string_view word() const {
+    auto end = at;
+    while (end < line.size() && !is_space(line[end]))
+      ++end;
+    return line.substr(at, end - at);
+  }
+  /// The end of a bracketed group that starts here, nested ones included; 0 = none within 200 bytes.
+  std::size_t bracket_end() const {
+    if (peek() != '[')
+      return 0;
+    int depth = 0;
+    for (auto p = at; p < std::min(line.size(), at + 200); ++p) {
+      depth += line[p] == '[' ? 1 : line[p] == ']' ? -1 : 0;
+      if (depth == 0)
+        return p + 1;
+    }
+    return 0;
+  }
+};
+
+bool all_digits(std::string_view w) {
+  return !w.empty() && std::all_of(w.begin(), w.end(), is_digit);
+}
+std::string_view bare(std::string_view w) {
+  while (!w.empty() && (w.front() == '[' || w.front() == '(' || w.front() == '<' || w.front() == '"'))
+    w.remove_prefix(1);
+  while (!w.empty() && (w.back() == ']' || w.back() == ')' || w.back() == '>' || w.back() == ',' || w.back() == ':' || w.back() == '"' || w.back() == '|'))
+    w.remove_suffix(1);
+  return w;
+}
+severity letter_level(std::string_view w) {
+  if (w.size() != 1)
+    return severity::none;
+  switch (w[0]) {
+  case 'V':
+  case 'D':
+  case 'T': return severity::debug;
+  case 'I': return severity::info;
+  case 'W': return severity::warning;
+  case 'E': return severity::error;
+  case 'F': return severity::fatal;
+  default: return severity::none;
+  }
+}
+/// "sshd[123]:", "dfs.DataNode$PacketResponder:", "com.apple.cts[258]:", "WindowManager:": a name with a colon.
+bool component_like(std::string_view w) {
+  if (w.size() < 2 || w.size() > 100 || w.back() != ':' || is_digit(w[0]))
+    return false;
+  return std::all_of(w.begin(), w.end() - 1, [](char c) {
+    return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-' || c == '$' || c == '/' || c == '(' || c == ')' || c == '[' || c == ']' ||
+           c == '#' || c == '@' || c == '*' || c == '+' || c == '<' || c == '>' || c == '\'';
+  });
+}
+/// A name that says by itself that it is one: with a process number, a dot inside, or two capitals in one word.
+bool surely_component(std::string_view w) {
+  const auto name = w.substr(0, w.size() - 1);
+  if (name.ends_with(']') || name.find('$') != std::string_view::npos)
+    return true;
+  const auto dot = name.find('.');
+  if (dot != std::string_view::npos && dot > 0 && dot + 1 < name.size())
+    return true;
+  std::size_t humps = 0;
+  for (std::size_t i = 1; i < name.size(); ++i)
+    humps += name[i] >= 'A' && name[i] <= 'Z' && name[i - 1] >= 'a' && name[i - 1] <= 'z';
+  return humps >= 1;
+}
+bool dotted_name(std::string_view w) {
+  std::size_t dots = 0;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    if (w[i] == '.')
+      ++dots;
+    else if (!is_letter(w[i]) && w[i] != '_' && w[i] != '$' && !is_digit(w[i]))
+      return false;
+  }
+  return dots > 0 && is_letter(w.front()) && is_letter(w.back());
+}
+bool upper_word(std::string_view w) {
+  return w.size() >= 2 && std::all_of(w.begin(), w.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
+}
+
+/// level=error, "level":"error", severity="warn": where structured lines say it.
+severity member_level(std::string_view line) {
+  for (std::string_view name : {"level", "severity", "lvl", "loglevel", "priority"}) {
+    for (auto at = line.find(name); at != std::string_view::npos; at = line.find(name, at + 1)) {
+      auto p = at + name.size();
+      while (p < line.size() && (line[p] == '"' || line[p] == ' '))
+        ++p;
+      if (p >= line.size() || (line[p] != '=' && line[p] != ':'))
+        continue;
+      ++p;
+      while (p < line.size() && (line[p] == '"' || line[p] == ' '))
+        ++p;
+      auto end = p;
+      while (end < line.size() && is_letter(line[end]))
+        ++end;
+      if (const auto level = level_word(line.substr(p, end - p)); level != severity::none)
+        return level;
+    }
+  }
+  return severity::none;
+}
+} // namespace
+
+line_header parse_header(std::string_view line, const log_layout& layout) {
+  line_header h;
+  head_reader r{line};
+  // The time is the first word or within the next few (alert tag, host, container before it).
+  bool epoch = false;
+  std::string_view before[6];
+  std::size_t words_before = 0;
+  for (std::size_t i = 0; i < 6 && !r.done(); ++i) {
+    while (!r.done() && (is_space(r.peek()) || r.peek() == '[' || r.peek() == '(' || r.peek() == '"'))
+      ++r.at;
+    auto at = r.at;
+    if (r.peek() == '{')
+      break; // a JSON line: members, not a head
     if (read_time(line, at, h)) {
-      h.message = at;
+      epoch = at - r.at <= 13 && is_digit(line[r.at]) && all_digits(line.substr(r.at, at - r.at));
+      r.at = at;
       break;
     }
-    while (at < line.size() && line[at] != ' ' && line[at] != '\t' && line[at] != '[' && line[at] != '"')
-      ++at;
-    skip();
+    const auto w = r.word();
+    before[words_before++] = w;
+    r.at += w.size();
   }
-  if (!h.time_ms)
-    h.zone_known = true, at = 0;
-  // The level: a word of its own soon after the time, or in a JSON or logfmt member.
-  const auto end = std::min<std::size_t>(line.size(), at + 160);
-  std::size_t p = at;
-  int words = 0;
-  while (p < end && words < 12 && h.level == severity::none) {
-    while (p < end && !is_letter(line[p]))
-      ++p;
-    const auto from = p;
-    while (p < end && is_letter(line[p]))
-      ++p;
-    ++words;
-    const auto word = line.substr(from, p - from);
-    // In prose ("error" in lower case, late) a level word is no level, except after level= or "level":".
-    const bool upper = !word.empty() && word[0] >= 'A' && word[0] <= 'Z' && word.size() > 1 && word[1] >= 'A' && word[1] <= 'Z';
-    const bool framed = from > 0 && p < line.size() && ((line[from - 1] == '[' && line[p] == ']') || (line[from - 1] == '"' && line[p] == '"') || line[from - 1] == '=' || (line[from - 1] == '<' && line[p] == '>') || (line[from - 1] == ':' && line[p] == ']'));
-    if (upper || framed)
-      h.level = level_word(word);
-    if (h.level != severity::none && p > h.message && h.time_ms)
-      h.message = p;
+  if (!h.time_ms) {
+    h.zone_known = true;
+    r.at = 0;
+    h.level = member_level(line.substr(0, 400));
+    r.skip_spaces();
+    if (h.level == severity::none) {
+      // No time: a level may still come first ("ERROR: …", "[error] …", "W0102 …").
+      const auto w = r.word();
+      const auto b = bare(w);
+      if (b.size() > 2 && (upper_word(b) || w.front() == '[' || w.front() == '<' || w.ends_with(':')))
+        h.level = level_word(b);
+      if (h.level != severity::none)
+        r.at += w.size();
+    }
+    h.message = r.at;
+    r.skip_spaces();
+    h.message = r.at;
+    return h;
   }
-  // Android's and others' single letters between spaces: " E ".
-  if (h.level == severity::none && h.time_ms)
-    for (auto q = at; q + 2 < std::min(line.size(), at + 24); ++q)
-      if (line[q] == ' ' && (line[q + 2] == ' ' || line[q + 2] == '/')) {
-        if (line[q + 1] == 'E')
-          h.level = severity::error;
-        else if (line[q + 1] == 'W')
-          h.level = severity::warning;
-        else if (line[q + 1] == 'F')
-          h.level = severity::fatal;
+  // An epoch is often followed by the same moment in words (BlueGene, Thunderbird): the last of them ends the times.
+  if (epoch) {
+    auto probe = r;
+    for (int i = 0; i < 5; ++i) {
+      while (!probe.done() && (is_space(probe.peek()) || probe.peek() == '['))
+        ++probe.at;
+      auto at = probe.at;
+      line_header again;
+      if (read_time(line, at, again) && !(at - probe.at <= 13 && all_digits(line.substr(probe.at, at - probe.at)))) {
+        before[std::min<std::size_t>(words_before, 5)] = line.substr(r.at, probe.at - r.at);
+        r.at = at;
+        break;
       }
-  while (h.message < line.size() && (line[h.message] == ' ' || line[h.message] == ']' || line[h.message] == ':' || line[h.message] == ')' || line[h.message] == '-' || line[h.message] == '\t' || line[h.message] == '"' || line[h.message] == ','))
-    ++h.message;
+      probe.at += probe.word().size();
+    }
+  }
+  bool syslog = !h.year_known || epoch; // "Jun 14 15:16:01 combo sshd[1]: …" names a host before the program
+  bool had_component = false, had_level = h.level != severity::none, had_number = false, had_bracket = false;
+  if (h.level != severity::none)
+    syslog = false; // klog
+  if (r.peek() == '|') { // 20171223-22:15:29:606|Step_LSC|30002312|text
+    for (int i = 0; i < 3 && r.peek() == '|'; ++i) {
+      const auto next = line.find('|', r.at + 1);
+      if (next == std::string_view::npos || next - r.at > 64) {
+        ++r.at;
+        break;
+      }
+      r.at = next;
+    }
+    if (r.peek() == '|')
+      ++r.at;
+    h.message = r.at;
+    return h;
+  }
+  for (int item = 0; item < 10 && !r.done(); ++item) {
+    while (!r.done() && (is_space(r.peek()) || r.peek() == ']' || r.peek() == ')' || r.peek() == ',' || r.peek() == '|' || r.peek() == '"' ||
+                         (r.peek() == '-' && (is_space(r.peek(1)) || r.peek(1) == '\0')) || (r.peek() == ':' && is_space(r.peek(1)))))
+      ++r.at;
+    if (r.done())
+      break;
+    const auto w = r.word();
+    const auto b = bare(w);
+    if (!had_level && b.size() >= 3)
+      if (const auto level = level_word(b); level != severity::none && (upper_word(b) || w.front() == '[' || w.front() == '<' || w.back() == ',' || w.back() == ':' || b[0] < 'a')) {
+        h.level = level;
+        had_level = true;
+        r.at += w.size();
+        continue;
+      }
+    if (!had_level && had_number)
+      if (const auto level = letter_level(b); level != severity::none) {
+        h.level = level;
+        had_level = true;
+        r.at += w.size();
+        continue;
+      }
+    if (all_digits(b) && !had_component && w.size() <= 12 && (!had_level || w.front() == '[')) { // process and thread numbers
+      had_number = true;
+      r.at += w.size();
+      continue;
+    }
+    if (const auto end = r.bracket_end(); end != 0 && !had_bracket && (had_level || had_number || had_component)) {
+      // [main], [QuorumPeer[myid=1]…], [req-…]: context, when something follows it
+      if (end < line.size()) {
+        had_bracket = true;
+        r.at = end;
+        continue;
+      }
+    }
+    if (std::find(before, before + words_before, w) != before + words_before && words_before > 0 && w.size() > 3) {
+      r.at += w.size(); // said before already: a node's name
+      continue;
+    }
+    if (!had_component && component_like(w) && (surely_component(w) || layout.component || (syslog && item > 0))) {
+      had_component = true;
+      r.at += w.size();
+      continue;
+    }
+    if (syslog && item == 0 && !had_level) { // the host
+      r.at += w.size();
+      continue;
+    }
+    if (!had_level && epoch && upper_word(w)) { // RAS KERNEL INFO
+      auto probe = r;
+      bool leads = false;
+      for (int i = 0; i < 3 && !leads; ++i) {
+        probe.at += probe.word().size();
+        probe.skip_spaces();
+        const auto next = probe.word();
+        if (!upper_word(next))
+          break;
+        leads = level_word(next) != severity::none;
+      }
+      if (leads) {
+        r.at = probe.at;
+        continue;
+      }
+    }
+    if (had_level && !had_component && dotted_name(w) && layout.dotted) { // nova.osapi_compute.wsgi.server
+      had_component = true;
+      r.at += w.size();
+      continue;
+    }
+    if (had_level && !had_component && upper_word(w) && w.size() <= 8 && is_space(r.peek(w.size())) && is_space(r.peek(w.size() + 1))) { // CBS    text
+      had_component = true;
+      r.at += w.size();
+      continue;
+    }
+    if (!had_level && !had_component && !syslog)
+      break;
+    if (layout.dash && !had_component && !had_level) { // chrome.exe *64 - text
+      const auto dash = line.find(" - ", r.at);
+      if (dash != std::string_view::npos && dash - r.at <= 40) {
+        had_component = true;
+        r.at = dash + 3;
+        continue;
+      }
+    }
+    break;
+  }
+  if (layout.dash && !had_component && !had_level)
+    if (const auto dash = line.find(" - ", r.at); dash != std::string_view::npos && dash - r.at <= 40)
+      r.at = dash + 3;
+  r.skip_spaces();
+  if (h.level == severity::none)
+    h.level = member_level(line.substr(r.at, 300));
+  h.message = std::min(r.at, line.size());
   return h;
+}
+
+line_header parse_header(std::string_view line) { return parse_header(line, {}); }
+
+log_layout infer_layout(std::string_view sample) {
+  std::size_t lines = 0, component = 0, dotted = 0, dash = 0;
+  std::size_t at = 0;
+  while (at < sample.size() && lines < 500) {
+    auto end = std::min(sample.find('\n', at), sample.size());
+    const auto line = sample.substr(at, std::min<std::size_t>(end - at, 1'024));
+    at = end + 1;
+    log_layout none;
+    const auto h = parse_header(line, none);
+    if (!h.time_ms)
+      continue;
+    ++lines;
+    auto rest = line.substr(std::min(h.message, line.size()));
+    const auto blank = rest.find(' ');
+    const auto first = rest.substr(0, blank);
+    component += component_like(first) || (h.message > 2 && line[h.message - 2] == ':');
+    dotted += h.level != severity::none && first.size() > 2 && dotted_name(first);
+    const auto d = line.find(" - ", h.message);
+    dash += h.level == severity::none && d != std::string_view::npos && d - h.message <= 40;
+  }
+  log_layout l;
+  l.component = lines >= 5 && component * 10 >= lines * 6;
+  l.dotted = lines >= 5 && dotted * 10 >= lines * 6;
+  l.dash = lines >= 5 && dash * 10 >= lines * 8;
+  return l;
 }
 
 } // namespace fm::evidence

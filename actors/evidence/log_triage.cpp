@@ -1,7 +1,10 @@
 // One pass over the lines, one over the templates. What stands out is ranked by how bad, how rare, how new.
 #include "actors/evidence/log_triage.hpp"
 
+#include "actors/evidence/identifiers.hpp"
 #include "actors/evidence/template_miner.hpp"
+#include "actors/evidence/trouble.hpp"
+#include "protocol/base/text.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,33 +13,11 @@
 
 namespace fm::evidence {
 namespace {
-
-bool contains(std::string_view text, std::string_view lower) {
-  // ASCII case-insensitive; `lower` is lower case.
-  if (text.size() < lower.size())
-    return false;
-  for (std::size_t i = 0; i + lower.size() <= text.size(); ++i) {
-    if ((text[i] | 0x20) != lower[0])
-      continue;
-    std::size_t j = 1;
-    while (j < lower.size() && (text[i + j] | 0x20) == (lower[j] | 0x20))
-      ++j;
-    if (j == lower.size())
-      return true;
-  }
-  return false;
-}
-
-/// Words that mean trouble whatever the level says.
-severity trouble(std::string_view text) {
-  for (std::string_view word : {"panic:", "out of memory", "oom-kill", "segfault", "segmentation fault", "kernel panic", "core dumped", "fatal error", "data corruption"})
-    if (contains(text, word))
-      return severity::fatal;
-  for (std::string_view word : {"exception", "traceback", "connection refused", "timed out", "no space left", "permission denied", "cannot allocate", "unable to", "failed", "failure", "broken pipe", "unreachable", "interrupt", "parity error", "deadlock"})
-    if (contains(text, word))
-      return severity::error;
-  return severity::none;
-}
+constexpr std::size_t layout_sample_bytes = 64U << 10;
+constexpr std::size_t minutes_max = 50'000;
+constexpr std::size_t ranges_max = 64;
+constexpr std::size_t scene_lines = 10;
+constexpr std::size_t parts = 24; ///< of log_template::over_time
 
 bool begins(std::string_view s, std::string_view what) { return s.substr(0, what.size()) == what; }
 std::string_view left_trimmed(std::string_view s) {
@@ -49,18 +30,14 @@ bool continues_trace(std::string_view line) {
   if (line.empty())
     return false;
   const auto t = left_trimmed(line);
+  if (t.empty())
+    return false;
   const bool indented = t.size() < line.size();
-  if (begins(t, "at ") && indented)
+  if (indented && (begins(t, "at ") || begins(t, "File \"") || begins(t, "... ") || t.find(".go:") != std::string_view::npos))
     return true;
-  if (begins(t, "Caused by:") || begins(t, "Suppressed:"))
+  if (begins(t, "Caused by:") || begins(t, "Suppressed:") || begins(t, "goroutine "))
     return true;
-  if (indented && (begins(t, "File \"") || begins(t, "... ")))
-    return true;
-  if (t[0] == '#' && t.size() > 2 && t[1] >= '0' && t[1] <= '9')
-    return true;
-  if (begins(t, "goroutine ") || (indented && t.find(".go:") != std::string_view::npos))
-    return true;
-  return false;
+  return t[0] == '#' && t.size() > 2 && t[1] >= '0' && t[1] <= '9'; // gdb and C++ backtraces
 }
 bool names_cause(std::string_view line) {
   const auto t = left_trimmed(line);
@@ -68,19 +45,440 @@ bool names_cause(std::string_view line) {
     return true;
   // Python's last line: "ValueError: …" without indentation.
   const auto colon = t.find(':');
-  if (t.size() == line.size() && colon != std::string_view::npos && colon < 80) {
-    const auto head = t.substr(0, colon);
-    return head.find(' ') == std::string_view::npos && (head.ends_with("Error") || head.ends_with("Exception") || head.ends_with("Warning"));
-  }
-  return false;
+  if (t.size() != line.size() || colon == std::string_view::npos || colon >= 80)
+    return false;
+  const auto head = t.substr(0, colon);
+  return head.find(' ') == std::string_view::npos && (head.ends_with("Error") || head.ends_with("Exception") || head.ends_with("Warning"));
 }
 
-struct bucket {
+/// Removes ANSI colour codes; gives the line itself when there are none.
+std::string_view without_colours(std::string_view line, std::string& buffer) {
+  if (line.find('\x1b') == std::string_view::npos)
+    return line;
+  buffer.clear();
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\x1b' && i + 1 < line.size() && line[i + 1] == '[') {
+      i += 2;
+      while (i < line.size() && (line[i] < '@' || line[i] > '~'))
+        ++i;
+      continue;
+    }
+    buffer += line[i];
+  }
+  return buffer;
+}
+
+struct minute_counts {
   std::uint64_t lines = 0, bad = 0;
   line_ref first_bad;
 };
-
+/// What is kept of a shape while lines come.
+struct shape_facts {
+  std::uint64_t count = 0;
+  severity level = severity::none;
+  int trouble = 0;
+  line_ref first, last, worst;
+  std::array<std::uint32_t, parts> over_time{};
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  bool ranges_cut = false;
+};
 } // namespace
+
+struct log_analyzer::state {
+  limits bounds;
+  analysis a;
+  template_miner miner;
+  log_layout layout;
+  bool layout_known = false;
+  std::string held;            ///< bytes of a line whose end has not come, or of the sample
+  std::uint64_t held_cut = 0;  ///< bytes of it that were dropped because the line is too long
+  std::uint64_t offset = 0;    ///< where the next line begins
+  std::vector<shape_facts> shapes;
+  std::map<std::int64_t, minute_counts> per_minute;
+  std::map<std::string, std::size_t> trace_by_root;
+  identifier_table names;
+  std::optional<line_ref> first_bad, first_fatal;
+  std::int64_t last_time = 0, largest_gap = 0;
+  line_ref gap_line, previous;
+  bool in_trace = false, python = false, previous_blank = true;
+  std::uint64_t lines_of_part = 1; ///< lines in one part of over_time, doubled as the log grows
+  std::string colour_buffer;
+
+  explicit state(const limits& b) : bounds(b), miner(b.shapes_max), names(b.identifiers_max) {}
+
+  void keep(line_ref& into, const line_ref& ref, std::string_view line) const {
+    into.number = ref.number;
+    into.begin = ref.begin;
+    into.size = ref.size;
+    into.text.assign(line.substr(0, utf8_floor(line, std::min(line.size(), bounds.quote_bytes_max))));
+  }
+
+  void finish_trace() {
+    if (!in_trace)
+      return;
+    in_trace = python = false;
+    auto& t = a.traces.back();
+    const auto root = t.root.text.substr(0, 300);
+    if (const auto [known, fresh] = trace_by_root.emplace(root, a.traces.size() - 1); !fresh) {
+      ++a.traces[known->second].repeats;
+      a.traces.pop_back();
+    }
+  }
+
+  /// True when the line is part of a stack trace.
+  bool trace(const line_ref& ref, std::string_view line) {
+    const bool traceback = begins(left_trimmed(line), "Traceback (most recent call last)");
+    if (!traceback && (continues_trace(line) || (python && (line[0] == ' ' || names_cause(line)))) && (in_trace || !previous_blank)) {
+      if (!in_trace) {
+        if (a.traces.size() >= bounds.traces_max) {
+          a.shortened = true;
+          return true;
+        }
+        in_trace = true;
+        stack_trace t;
+        t.head = t.root = previous;
+        t.lines = 1;
+        a.traces.push_back(std::move(t));
+      }
+      auto& t = a.traces.back();
+      ++t.lines;
+      if (names_cause(line)) {
+        keep(t.root, ref, line);
+        if (python)
+          finish_trace();
+      }
+      return true;
+    }
+    finish_trace();
+    if (traceback && a.traces.size() < bounds.traces_max) {
+      in_trace = python = true;
+      stack_trace t;
+      keep(t.head, ref, line);
+      t.root = t.head;
+      t.lines = 1;
+      a.traces.push_back(std::move(t));
+      return true;
+    }
+    return false;
+  }
+
+  void count_in_time(shape_facts& s) {
+    auto part = (a.lines - 1) / lines_of_part;
+    if (part >= parts) { // the log is longer than thought: two parts become one
+      for (auto& each : shapes) {
+        for (std::size_t i = 0; i < parts / 2; ++i)
+          each.over_time[i] = each.over_time[2 * i] + each.over_time[2 * i + 1];
+        std::fill(each.over_time.begin() + parts / 2, each.over_time.end(), 0U);
+      }
+      lines_of_part *= 2;
+      part = (a.lines - 1) / lines_of_part;
+    }
+    ++s.over_time[part];
+  }
+
+  void on_line(std::string_view whole, std::uint64_t size) {
+    ++a.lines;
+    line_ref ref{a.lines, offset, size, {}};
+    const auto line = without_colours(whole.substr(0, std::min(whole.size(), bounds.line_bytes_scanned)), colour_buffer);
+    const bool blank = left_trimmed(line).empty();
+    const bool in_stack = !blank && trace(ref, line);
+    const auto h = blank || in_stack ? line_header{} : parse_header(line, layout);
+    const auto message = line.substr(std::min(blank || in_stack ? 0 : h.message, line.size()));
+    const auto id = miner.add(message);
+    if (bounds.assignments)
+      a.assignments.push_back(id);
+    const bool fresh = id >= shapes.size();
+    if (fresh)
+      shapes.resize(id + 1);
+    auto& s = shapes[id];
+    ++s.count;
+    count_in_time(s);
+    if (!s.ranges.empty() && s.ranges.back().second + 1 == a.lines)
+      s.ranges.back().second = a.lines;
+    else if (s.ranges.size() < ranges_max)
+      s.ranges.emplace_back(a.lines, a.lines);
+    else
+      s.ranges.back().second = a.lines;
+    if (fresh) {
+      keep(s.first, ref, line);
+      s.worst = s.first;
+    }
+    s.last.number = ref.number;
+    s.last.begin = ref.begin;
+    s.last.size = ref.size;
+    if (blank) {
+      previous_blank = true;
+      return;
+    }
+    previous_blank = false;
+    if (in_stack)
+      return;
+    keep(previous, ref, line);
+    if (h.time_ms || h.level != severity::none)
+      ++a.log_lines;
+    if (fresh)
+      s.trouble = trouble_of(h.level, trouble_in(message));
+    const bool worse = h.level > s.level;
+    if (worse) {
+      s.level = h.level;
+      const auto now = trouble_of(h.level, trouble_in(message));
+      if (now > s.trouble || fresh) {
+        s.trouble = std::max(s.trouble, now);
+        keep(s.worst, ref, line);
+      }
+    }
+    auto level = h.level;
+    if (level == severity::none)
+      level = s.trouble >= 5 ? severity::fatal : s.trouble == 4 ? severity::error : s.trouble >= 2 ? severity::warning : severity::none;
+    ++a.by_severity[static_cast<std::size_t>(level)];
+    const bool bad = level >= severity::error;
+    if (bad && !first_bad) {
+      first_bad.emplace();
+      keep(*first_bad, ref, line);
+    }
+    if (level == severity::fatal && !first_fatal) {
+      first_fatal.emplace();
+      keep(*first_fatal, ref, line);
+    }
+    names.look_at(message, a.lines, bad);
+    if (!h.time_ms)
+      return;
+    a.year_known &= h.year_known;
+    a.zone_known &= h.zone_known;
+    a.from_ms = a.from_ms ? std::min(*a.from_ms, *h.time_ms) : *h.time_ms;
+    a.to_ms = a.to_ms ? std::max(*a.to_ms, *h.time_ms) : *h.time_ms;
+    if (last_time != 0 && *h.time_ms - last_time > largest_gap) {
+      largest_gap = *h.time_ms - last_time;
+      keep(gap_line, ref, line);
+    }
+    last_time = *h.time_ms;
+    const auto minute = *h.time_ms / 60'000;
+    if (per_minute.size() < minutes_max || per_minute.contains(minute)) {
+      auto& b = per_minute[minute];
+      ++b.lines;
+      if (bad && b.bad++ == 0)
+        keep(b.first_bad, ref, line);
+    }
+  }
+
+  /// Consumes whole lines of `bytes`; gives what is left of the last one.
+  std::string_view lines_of(std::string_view bytes) {
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+      const auto* nl = static_cast<const char*>(std::memchr(bytes.data() + at, '\n', bytes.size() - at));
+      if (nl == nullptr)
+        break;
+      const auto end = static_cast<std::size_t>(nl - bytes.data());
+      auto stop = end;
+      if (stop > at && bytes[stop - 1] == '\r')
+        --stop;
+      on_line(bytes.substr(at, stop - at), stop - at);
+      offset += end + 1 - at;
+      at = end + 1;
+    }
+    return bytes.substr(at);
+  }
+
+  void feed(std::string_view bytes) {
+    a.bytes += bytes.size();
+    if (!layout_known) {
+      held.append(bytes);
+      if (held.size() < layout_sample_bytes)
+        return;
+      learn();
+      return;
+    }
+    if (!held.empty() || held_cut > 0) {
+      const auto nl = bytes.find('\n');
+      const auto piece = bytes.substr(0, nl);
+      hold(piece);
+      if (nl == std::string_view::npos)
+        return;
+      end_held();
+      offset += 1;
+      bytes.remove_prefix(nl + 1);
+    }
+    hold(lines_of(bytes));
+  }
+  void hold(std::string_view piece) {
+    const auto room = bounds.line_bytes_scanned + 16 > held.size() ? bounds.line_bytes_scanned + 16 - held.size() : 0;
+    held.append(piece.substr(0, room));
+    held_cut += piece.size() - std::min(piece.size(), room);
+  }
+  /// The held line is whole.
+  void end_held() {
+    const auto bytes = held.size() + held_cut;
+    auto line = std::string_view{held};
+    auto size = bytes;
+    if (held_cut == 0 && line.ends_with('\r')) {
+      line.remove_suffix(1);
+      --size;
+    }
+    on_line(line, size);
+    offset += bytes;
+    held.clear();
+    held_cut = 0;
+  }
+  void learn() {
+    layout_known = true;
+    layout = infer_layout(held);
+    const auto sample = std::move(held);
+    held.clear();
+    hold(lines_of(sample));
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------
+  void make_templates() {
+    const auto grouped = miner.finish();
+    a.templates.resize(grouped.patterns.size());
+    std::vector<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ranges(grouped.patterns.size());
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      auto& s = shapes[i];
+      auto& t = a.templates[grouped.template_of[i]];
+      if (t.count == 0 || s.first.number < t.first.number)
+        t.first = s.first;
+      if (s.last.number > t.last.number)
+        t.last = s.last;
+      if (t.count == 0 || s.trouble > t.trouble || (s.trouble == t.trouble && s.worst.number < t.worst.number)) {
+        t.worst = s.worst;
+        t.trouble = s.trouble;
+      }
+      t.level = std::max(t.level, s.level);
+      t.count += s.count;
+      for (std::size_t p = 0; p < parts; ++p)
+        t.over_time[p] += s.over_time[p];
+      auto& r = ranges[grouped.template_of[i]];
+      r.insert(r.end(), s.ranges.begin(), s.ranges.end());
+    }
+    for (std::size_t i = 0; i < a.templates.size(); ++i) {
+      a.templates[i].id = static_cast<std::uint32_t>(i);
+      a.templates[i].pattern = grouped.patterns[i];
+    }
+    for (auto& id : a.assignments)
+      id = grouped.template_of[id];
+    look_first(ranges);
+  }
+
+  void look_first(std::vector<std::vector<std::pair<std::uint64_t, std::uint64_t>>>& ranges) {
+    std::vector<const log_template*> list;
+    for (auto& t : a.templates)
+      if (t.trouble >= 2)
+        list.push_back(&t);
+    // The gravest first; among equals the frequent ones, because they cover most.
+    std::stable_sort(list.begin(), list.end(), [](auto* x, auto* y) { return x->trouble != y->trouble ? x->trouble > y->trouble : x->count > y->count; });
+    const auto most = std::min<std::size_t>(bounds.look_first_max, std::max<std::size_t>(10, static_cast<std::size_t>(a.lines / 50)));
+    for (const auto* t : list) {
+      if (a.look_first.size() >= most)
+        break;
+      look_item item;
+      item.template_id = t->id;
+      const auto words = trouble_in(t->worst.text.substr(std::min(t->worst.text.size(), parse_header(t->worst.text, layout).message)));
+      if (t->level >= severity::warning)
+        item.why = std::string{name_of(t->level)};
+      if (words.weight >= 2)
+        item.why += (item.why.empty() ? "says \"" : ", says \"") + std::string{words.word} + "\"";
+      if (t->count <= 2)
+        item.why += item.why.empty() ? "rare" : ", rare";
+      if (item.why.empty())
+        item.why = "unusual";
+      auto& r = ranges[t->id];
+      std::sort(r.begin(), r.end());
+      for (auto& [from, to] : r) {
+        if (!item.lines.empty() && from <= item.lines.back().second + 1)
+          item.lines.back().second = std::max(item.lines.back().second, to);
+        else if (item.lines.size() < ranges_max)
+          item.lines.emplace_back(from, to);
+        else
+          item.lines.back().second = std::max(item.lines.back().second, to);
+      }
+      a.look_first_lines += t->count;
+      a.look_first.push_back(std::move(item));
+    }
+  }
+
+  void make_findings() {
+    auto& f = a.findings;
+    const auto add = [&](std::string kind, std::string title, const line_ref& line, std::uint64_t count, double score) {
+      f.push_back({std::move(kind), std::move(title), line, count, score});
+    };
+    if (first_fatal)
+      add("first_fatal", "The first fatal line", *first_fatal, 1, 100);
+    if (first_bad && (!first_fatal || first_bad->number != first_fatal->number))
+      add("first_error", "The first error", *first_bad, 1, 90);
+    for (auto& t : a.traces)
+      add("stack_trace", "A stack trace of " + std::to_string(t.lines) + " lines" + (t.repeats > 1 ? ", seen " + std::to_string(t.repeats) + " times" : ""),
+          t.root, t.repeats, 80 + std::min(9.0, std::log2(t.repeats + 1.0)));
+    for (auto& t : a.templates) {
+      if (t.trouble < 2)
+        continue;
+      const char* name = t.trouble >= 5 ? "fatal" : t.trouble == 4 ? "error" : "warning";
+      const char* title = t.trouble >= 5 ? "Fatal" : t.trouble == 4 ? "Error" : "Warning";
+      const double weight = t.trouble >= 5 ? 70 : t.trouble == 4 ? 60 : t.trouble == 3 ? 34 : 30;
+      const bool rare = t.count <= 2;
+      const double volume = std::min(15.0, std::log2(static_cast<double>(t.count) + 1));
+      add(std::string{rare ? "rare_" : "frequent_"} + name, std::string{title} + ", " + std::to_string(t.count) + (t.count == 1 ? " time" : " times"), t.worst,
+          t.count, weight + (rare ? 6 : volume));
+    }
+    std::uint64_t worst = 0, total = 0;
+    const minute_counts* worst_minute = nullptr;
+    for (auto& [minute, b] : per_minute) {
+      total += b.bad;
+      if (b.bad > worst) {
+        worst = b.bad;
+        worst_minute = &b;
+      }
+    }
+    if (worst >= 5 && per_minute.size() >= 3 && worst * per_minute.size() >= 3 * total)
+      add("burst", "A burst: " + std::to_string(worst) + " errors within one minute", worst_minute->first_bad, worst, 75);
+    if (a.from_ms && largest_gap > 60'000 && largest_gap * 4 > *a.to_ms - *a.from_ms)
+      add("gap", "Silence of " + std::to_string(largest_gap / 1'000) + " seconds before this line", gap_line, 1, 40);
+    std::stable_sort(f.begin(), f.end(), [](auto& x, auto& y) { return x.score > y.score; });
+    std::vector<std::uint64_t> shown; // one finding a line: the best
+    std::erase_if(f, [&](const finding& x) {
+      if (std::find(shown.begin(), shown.end(), x.line.number) != shown.end())
+        return true;
+      shown.push_back(x.line.number);
+      return shown.size() > bounds.findings_max;
+    });
+    const auto scene = [&](const char* what, const line_ref& l) {
+      crime_scene s;
+      s.what = what;
+      s.first_line = l.number > scene_lines ? l.number - scene_lines : 1;
+      s.last_line = std::min(a.lines, l.number + scene_lines);
+      s.begin = l.begin;
+      s.end = l.begin + l.size;
+      a.scenes.push_back(std::move(s));
+    };
+    if (first_bad)
+      scene("around the first error", *first_bad);
+    if (worst_minute && worst >= 2 && (!first_bad || worst_minute->first_bad.number != first_bad->number))
+      scene("around the worst minute", worst_minute->first_bad);
+  }
+
+  analysis finish() {
+    if (!layout_known)
+      learn();
+    if (!held.empty() || held_cut > 0)
+      end_held();
+    finish_trace();
+    a.shortened |= miner.size() >= bounds.shapes_max;
+    make_templates();
+    make_findings();
+    a.identifiers = names.finish();
+    return std::move(a);
+  }
+};
+
+log_analyzer::log_analyzer(const limits& bounds) : state_(std::make_unique<state>(bounds)) {}
+log_analyzer::~log_analyzer() = default;
+void log_analyzer::feed(std::string_view bytes) { state_->feed(bytes); }
+analysis log_analyzer::finish() { return state_->finish(); }
+
+analysis analyze(std::string_view bytes, const limits& bounds) {
+  log_analyzer a{bounds};
+  a.feed(bytes);
+  return a.finish();
+}
 
 bool looks_like_log(std::string_view text) {
   std::size_t lines = 0, like = 0, at = 0;
@@ -97,179 +495,6 @@ bool looks_like_log(std::string_view text) {
     like += h.time_ms || h.level != severity::none || continues_trace(line);
   }
   return like >= 2 && like * 3 >= lines;
-}
-
-analysis analyze(std::string_view bytes, const limits& bounds) {
-  analysis a;
-  a.bytes = bytes;
-  template_miner miner{std::max<std::size_t>(bounds.templates_max, 2)};
-  std::map<std::int64_t, bucket> per_minute;
-  std::map<std::string, std::size_t> trace_by_root;
-  std::optional<line_ref> first_bad, first_fatal;
-  std::int64_t last_time = 0, largest_gap = 0;
-  line_ref gap_line;
-  line_ref previous;
-  bool in_trace = false, previous_blank = true;
-  bool python = false;
-  std::size_t at = 0;
-  const auto finish_trace = [&] {
-    if (!in_trace)
-      return;
-    in_trace = python = false;
-    auto& t = a.traces.back();
-    const std::string root{a.text(t.root).substr(0, 300)};
-    if (const auto [known, fresh] = trace_by_root.emplace(root, a.traces.size() - 1); !fresh) {
-      ++a.traces[known->second].repeats;
-      a.traces.pop_back();
-    }
-  };
-
-  while (at < bytes.size()) {
-    if (a.lines >= bounds.lines_max) {
-      a.shortened = true;
-      break;
-    }
-    const auto* nl = static_cast<const char*>(std::memchr(bytes.data() + at, '\n', bytes.size() - at));
-    auto end = nl ? static_cast<std::size_t>(nl - bytes.data()) : bytes.size();
-    const auto next = end + 1;
-    if (end > at && bytes[end - 1] == '\r')
-      --end;
-    ++a.lines;
-    line_ref ref{static_cast<std::uint32_t>(a.lines), at, static_cast<std::uint32_t>(std::min<std::size_t>(end - at, UINT32_MAX))};
-    const auto line = bytes.substr(at, std::min(end - at, bounds.line_bytes_scanned));
-    at = next;
-    if (left_trimmed(line).empty()) {
-      a.assignments.push_back(UINT32_MAX);
-      previous_blank = true;
-      continue;
-    }
-    const bool traceback = begins(left_trimmed(line), "Traceback (most recent call last)");
-    if (!traceback && (continues_trace(line) || (python && (line[0] == ' ' || names_cause(line)))) && (in_trace || !previous_blank)) {
-      if (!in_trace) {
-        if (a.traces.size() >= bounds.traces_max) {
-          a.shortened = true;
-          a.assignments.push_back(UINT32_MAX);
-          continue;
-        }
-        in_trace = true;
-        a.traces.push_back({previous, previous, 1, 1});
-      }
-      auto& t = a.traces.back();
-      ++t.lines;
-      if (names_cause(line))
-        t.root = ref;
-      a.assignments.push_back(UINT32_MAX);
-      if (python && names_cause(line))
-        finish_trace();
-      continue;
-    }
-    finish_trace();
-    if (traceback && a.traces.size() < bounds.traces_max) {
-      in_trace = python = true;
-      a.traces.push_back({ref, ref, 1, 1});
-      a.assignments.push_back(UINT32_MAX);
-      previous_blank = false;
-      continue;
-    }
-    previous = ref;
-    previous_blank = false;
-
-    const auto h = parse_header(line);
-    if (h.time_ms || h.level != severity::none)
-      ++a.log_lines;
-    const auto message = line.substr(std::min(h.message, line.size()));
-    const auto id = miner.add(message);
-    a.assignments.push_back(id);
-    auto level = h.level;
-    if (id >= a.templates.size()) {
-      a.templates.resize(id + 1);
-      auto& t = a.templates[id];
-      t.id = id;
-      t.first = t.worst = ref;
-      if (level < severity::error) {
-        const auto words = trouble(message);
-        // A line that calls itself debug or info is believed unless it says something fatal.
-        if (level == severity::none || level == severity::warning ? words > level : words == severity::fatal)
-          level = words;
-      }
-      t.level = level;
-    }
-    auto& t = a.templates[id];
-    ++t.count;
-    t.last = ref;
-    if (level > t.level) {
-      t.level = level;
-      t.worst = ref;
-    }
-    level = std::max(level, h.level == severity::none ? t.level : level);
-    ++a.by_severity[static_cast<std::size_t>(level)];
-    if (level >= severity::error && !first_bad)
-      first_bad = ref;
-    if (level == severity::fatal && !first_fatal)
-      first_fatal = ref;
-    if (h.time_ms) {
-      a.year_known &= h.year_known;
-      a.zone_known &= h.zone_known;
-      a.from_ms = a.from_ms ? std::min(*a.from_ms, *h.time_ms) : *h.time_ms;
-      a.to_ms = a.to_ms ? std::max(*a.to_ms, *h.time_ms) : *h.time_ms;
-      if (last_time != 0 && *h.time_ms - last_time > largest_gap) {
-        largest_gap = *h.time_ms - last_time;
-        gap_line = ref;
-      }
-      last_time = *h.time_ms;
-      if (per_minute.size() < 100'000) {
-        auto& b = per_minute[*h.time_ms / 60'000];
-        ++b.lines;
-        if (level >= severity::error && b.bad++ == 0)
-          b.first_bad = ref;
-      }
-    }
-  }
-  finish_trace();
-  for (auto& t : a.templates)
-    t.pattern = miner.pattern(t.id);
-
-  // ---- what to look at first ------------------------------------------------------------------------------
-  auto& f = a.findings;
-  if (first_fatal)
-    f.push_back({"first_fatal", "The first fatal line", *first_fatal, 1, 100});
-  if (first_bad && (!first_fatal || first_bad->number != first_fatal->number))
-    f.push_back({"first_error", "The first error", *first_bad, 1, 90});
-  for (auto& t : a.traces)
-    f.push_back({"stack_trace", "A stack trace of " + std::to_string(t.lines) + " lines" + (t.repeats > 1 ? ", seen " + std::to_string(t.repeats) + " times" : ""), t.root, t.repeats, 80 + std::min(9.0, std::log2(t.repeats + 1.0))});
-  for (auto& t : a.templates) {
-    if (t.level < severity::warning)
-      continue;
-    const double weight = t.level == severity::fatal ? 70 : t.level == severity::error ? 60 : 30;
-    const bool rare = t.count <= 2;
-    const double volume = std::min(15.0, std::log2(static_cast<double>(t.count) + 1));
-    f.push_back({rare ? "rare_" + std::string{name_of(t.level)} : "frequent_" + std::string{name_of(t.level)},
-                 std::string{t.level == severity::fatal ? "Fatal" : t.level == severity::error ? "Error" : "Warning"} + ", " + std::to_string(t.count) + (t.count == 1 ? " time" : " times"),
-                 t.worst, t.count, weight + (rare ? 6 : volume)});
-  }
-  std::uint64_t worst = 0, total_bad = 0;
-  for (auto& [minute, b] : per_minute) {
-    worst = std::max(worst, b.bad);
-    total_bad += b.bad;
-  }
-  if (worst >= 5 && per_minute.size() >= 3 && worst * per_minute.size() >= 3 * total_bad)
-    for (auto& [minute, b] : per_minute)
-      if (b.bad == worst) {
-        f.push_back({"burst", "A burst: " + std::to_string(worst) + " errors within one minute", b.first_bad, static_cast<std::uint32_t>(worst), 75});
-        break;
-      }
-  if (a.from_ms && largest_gap > 60'000 && largest_gap * 4 > *a.to_ms - *a.from_ms)
-    f.push_back({"gap", "Silence of " + std::to_string(largest_gap / 1000) + " seconds before this line", gap_line, 1, 40});
-  std::stable_sort(f.begin(), f.end(), [](auto& x, auto& y) { return x.score > y.score; });
-  // One finding a line: the best.
-  std::vector<std::uint32_t> shown;
-  std::erase_if(f, [&](const finding& x) {
-    if (std::find(shown.begin(), shown.end(), x.line.number) != shown.end())
-      return true;
-    shown.push_back(x.line.number);
-    return shown.size() > bounds.findings_max;
-  });
-  return a;
 }
 
 } // namespace fm::evidence

@@ -1,10 +1,13 @@
-// Log triage without a model: lines, time, levels, templates (Drain: He et al., "Drain: An Online Log Parsing
-// Approach with Fixed Depth Tree", ICWS 2017), stack traces, bursts, and what to look at first. Pure and
-// deterministic: the same bytes give the same result. Everything cites byte and line ranges of the input.
+// Log triage without a model: time, levels, templates, stack traces, bursts, gaps, and what to look at first.
+// Pure and deterministic: the same bytes give the same result, in one piece or in many. Memory does not grow with
+// the input (but for the assignments, when they are asked for). Everything cites byte and line ranges of the input.
 #pragma once
+
+#include "actors/evidence/line_header.hpp"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,28 +17,31 @@ namespace fm::evidence {
 
 /// Bounds of one analysis; what is beyond them is counted and said, never silently dropped.
 struct limits {
-  std::size_t lines_max = 5'000'000;
-  std::size_t templates_max = 20'000;     ///< more: the rest goes to one overflow template
+  std::size_t shapes_max = 100'000;       ///< different masked messages; more: one a length
   std::size_t line_bytes_scanned = 2'048; ///< of a longer line only the beginning is looked at
+  std::size_t quote_bytes_max = 512;      ///< of a line that is kept
   std::size_t findings_max = 12;
+  std::size_t look_first_max = 400;       ///< also at most one item for fifty lines, and at least ten
   std::size_t traces_max = 200;
+  std::size_t identifiers_max = 20'000;   ///< different request ids, hosts, pods that are counted
+  bool assignments = false;               ///< keep the template of every line (4 bytes a line)
 };
 
-enum class severity : std::uint8_t { none, debug, info, warning, error, fatal };
-std::string_view name_of(severity s) noexcept;
-
 struct line_ref {
-  std::uint32_t number = 0; ///< from 1
+  std::uint64_t number = 0; ///< from 1; 0 = none
   std::uint64_t begin = 0;  ///< byte offset
-  std::uint32_t size = 0;   ///< bytes, without the line ending
+  std::uint64_t size = 0;   ///< bytes, without the line ending
+  std::string text;         ///< the line, or its beginning (limits::quote_bytes_max)
 };
 
 struct log_template {
   std::uint32_t id = 0; ///< order of first appearance
   std::string pattern;  ///< "<*>" where lines differ
-  std::uint32_t count = 0;
+  std::uint64_t count = 0;
   severity level = severity::none; ///< the worst seen
+  int trouble = 0;                 ///< 0 nothing … 5 worst: level and words together
   line_ref first, last, worst;     ///< worst: the first line of the worst level
+  std::array<std::uint32_t, 24> over_time{}; ///< counts in equal parts of the log's time (or of its lines)
 };
 
 /// Consecutive lines that belong to one stack trace.
@@ -47,41 +53,71 @@ struct stack_trace {
 };
 
 struct finding {
-  std::string kind;  ///< first_error, frequent_error, rare_error, stack_trace, burst, gap, warning
+  std::string kind;  ///< first_fatal, first_error, frequent_error, rare_error, stack_trace, burst, gap, ...
   std::string title; ///< one sentence
   line_ref line;     ///< the line to look at
-  std::uint32_t count = 1;
+  std::uint64_t count = 1;
   double score = 0;
 };
 
+/// One kind of line that deserves a look; `lines` lists where (shortened to ranges; 64 at most).
+struct look_item {
+  std::uint32_t template_id = 0;
+  std::string why; ///< "fatal", "error, rare", "says: connection refused"
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> lines;
+};
+
+/// A name that occurs in many lines: a request, a host, a pod, a job.
+struct identifier {
+  std::string kind;  ///< request, host, ip, uuid, block, job, pod
+  std::string value;
+  std::uint64_t count = 0, bad = 0; ///< lines, and how many of them with errors
+  std::uint64_t first_line = 0, last_line = 0;
+};
+
+/// Lines around a moment that matters.
+struct crime_scene {
+  std::string what; ///< "around the first error", "around the worst minute"
+  std::uint64_t first_line = 0, last_line = 0;
+  std::uint64_t begin = 0, end = 0; ///< bytes
+};
+
 struct analysis {
-  std::string_view bytes;
-  std::uint64_t lines = 0;
+  std::uint64_t bytes = 0, lines = 0;
   std::uint64_t log_lines = 0; ///< with a time or a level
   bool shortened = false;      ///< a bound was reached
   std::array<std::uint64_t, 6> by_severity{};
-  /// UTC milliseconds; year or zone may have been assumed.
-  std::optional<std::int64_t> from_ms, to_ms;
+  std::optional<std::int64_t> from_ms, to_ms; ///< UTC; year or zone may have been assumed
   bool year_known = true, zone_known = true;
   std::vector<log_template> templates;
-  std::vector<std::uint32_t> assignments; ///< template of each line; UINT32_MAX = blank or part of a trace
+  std::vector<std::uint32_t> assignments; ///< template of each line, when asked for
   std::vector<stack_trace> traces;
   std::vector<finding> findings; ///< best first
+  std::vector<look_item> look_first;
+  std::uint64_t look_first_lines = 0; ///< how many lines those templates cover
+  std::vector<identifier> identifiers; ///< most suspicious first, 50 at most
+  std::vector<crime_scene> scenes;
 
-  std::string_view text(const line_ref& l) const { return bytes.substr(l.begin, l.size); }
+  const std::string& text(const line_ref& l) const { return l.text; }
 };
 
-/// `bytes` must outlive the result.
+/// Takes a log piece by piece.
+class log_analyzer {
+public:
+  explicit log_analyzer(const limits& bounds = {});
+  ~log_analyzer();
+  log_analyzer(const log_analyzer&) = delete;
+  log_analyzer& operator=(const log_analyzer&) = delete;
+  void feed(std::string_view bytes);
+  /// Once, at the end.
+  analysis finish();
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
 analysis analyze(std::string_view bytes, const limits& bounds = {});
-
-/// What a line begins with.
-struct line_header {
-  std::optional<std::int64_t> time_ms;
-  bool year_known = true, zone_known = true;
-  severity level = severity::none;
-  std::size_t message = 0; ///< where the message begins
-};
-line_header parse_header(std::string_view line);
 
 /// Whether enough lines look like a log.
 bool looks_like_log(std::string_view text);

@@ -9,8 +9,8 @@
 
 namespace fm::evidence {
 namespace {
-std::string shown(std::string_view line) {
-  auto cut = line.substr(0, utf8_floor(line, 240));
+std::string shown(std::string_view line, std::size_t bytes) {
+  auto cut = line.substr(0, utf8_floor(line, std::min(line.size(), bytes)));
   auto text = to_valid_utf8(cut);
   for (auto& c : text)
     if (static_cast<unsigned char>(c) < 0x20 && c != '\t')
@@ -19,11 +19,20 @@ std::string shown(std::string_view line) {
     text += " …";
   return text;
 }
+/// Counts over time in eight heights.
+std::string sparkline(const std::array<std::uint32_t, 24>& counts) {
+  static constexpr const char* bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const auto most = *std::max_element(counts.begin(), counts.end());
+  std::string out;
+  for (const auto n : counts)
+    out += n == 0 ? " " : bars[std::min<std::uint64_t>(7, std::uint64_t{n} * 8 / (std::uint64_t{most} + 1))];
+  return out;
+}
 std::vector<const log_template*> by_weight(const analysis& a) {
   std::vector<const log_template*> list;
   for (auto& t : a.templates)
     list.push_back(&t);
-  std::stable_sort(list.begin(), list.end(), [](auto* x, auto* y) { return x->level != y->level ? x->level > y->level : x->count > y->count; });
+  std::stable_sort(list.begin(), list.end(), [](auto* x, auto* y) { return x->trouble != y->trouble ? x->trouble > y->trouble : x->count > y->count; });
   return list;
 }
 } // namespace
@@ -35,6 +44,7 @@ std::string render_time(std::int64_t ms) {
 }
 
 std::string render_text(const analysis& a, bool colour) {
+  constexpr std::size_t first_screen = 30; ///< items of "look at first": with head and scenes it fits forty lines
   const auto paint = [&](const char* code, const std::string& s) { return colour ? "\033[" + std::string{code} + "m" + s + "\033[0m" : s; };
   std::string out;
   out += std::to_string(a.lines) + " lines, " + std::to_string(a.templates.size()) + " templates";
@@ -43,20 +53,48 @@ std::string render_text(const analysis& a, bool colour) {
       out += ", " + std::to_string(n) + " " + std::string{name_of(s)};
   if (a.from_ms)
     out += ", " + (a.year_known ? render_time(*a.from_ms) + " to " + render_time(*a.to_ms) : render_time(*a.from_ms).substr(5) + " to " + render_time(*a.to_ms).substr(5) + " (year unknown)");
-  out += "\n\n" + paint("1", "Look at first") + "\n";
-  if (a.findings.empty())
-    out += "  Nothing stands out: no errors, warnings or stack traces were recognised.\n";
+  out += "\n" + paint("1", "Look at first");
+  if (a.look_first.empty()) {
+    out += "\n  Nothing stands out: no errors, warnings or stack traces were recognised.\n";
+  } else {
+    out += " (" + std::to_string(a.look_first_lines) + " of " + std::to_string(a.lines) + " lines)\n";
+    // One line an item, and never more than one for fifty lines of the log (but ten).
+    const auto most = std::min(first_screen, std::max<std::size_t>(10, static_cast<std::size_t>(a.lines / 50)));
+    std::size_t n = 0;
+    for (auto& item : a.look_first) {
+      if (++n > most)
+        break;
+      const auto& t = a.templates[item.template_id];
+      std::string where = "line " + std::to_string(t.worst.number);
+      if (t.count > 1)
+        where += " (" + std::to_string(t.count) + " lines, " + std::to_string(t.first.number) + "-" + std::to_string(t.last.number) + ")";
+      out += "  " + paint(t.trouble >= 4 ? "1;31" : "33", where) + " " + item.why + ": " + shown(t.worst.text, 160) + "\n";
+    }
+    if (a.look_first.size() > most)
+      out += "  … and " + std::to_string(a.look_first.size() - most) + " more kinds of line; --json has all\n";
+  }
+  std::size_t n = 0;
   for (auto& f : a.findings)
-    out += "  " + paint("1;31", "line " + std::to_string(f.line.number)) + "  " + f.title + "\n      " + shown(a.text(f.line)) + "\n";
-  out += "\n" + paint("1", "Templates") + " (worst first, at most 20)\n";
+    if ((f.kind == "burst" || f.kind == "gap" || f.kind == "stack_trace") && ++n <= 4)
+      out += "  " + paint("1", f.title) + ", line " + std::to_string(f.line.number) + ": " + shown(f.line.text, 120) + "\n";
+  n = 0;
+  for (auto& id : a.identifiers)
+    if (++n <= 3)
+      out += "  " + id.kind + " " + shown(id.value, 60) + ": " + std::to_string(id.bad) + " of its " + std::to_string(id.count) + " lines are errors, lines " +
+             std::to_string(id.first_line) + "-" + std::to_string(id.last_line) + "\n";
+  if (a.shortened)
+    out += "The input is larger than the analysis may hold; rare kinds of line were put together.\n";
+  return out;
+}
+
+std::string render_templates(const analysis& a, std::size_t most) {
+  std::string out = "Templates (worst first)\n";
   std::size_t n = 0;
   for (auto* t : by_weight(a)) {
-    if (++n > 20)
+    if (++n > most)
       break;
-    out += "  " + std::to_string(t->count) + "×  " + std::string{name_of(t->level)} + "  " + shown(t->pattern) + "\n";
+    out += "  " + std::to_string(t->count) + "  " + std::string{name_of(t->level)} + "  " + sparkline(t->over_time) + "  " + shown(t->pattern, 200) + "\n";
   }
-  if (a.shortened)
-    out += "\nThe input is larger than the analysis may hold; the rest was not looked at.\n";
   return out;
 }
 
@@ -64,9 +102,10 @@ std::string render_json(const analysis& a) {
   std::string out;
   json_writer w{out};
   const auto line = [&](const char* key, const line_ref& l) {
-    w.key(key).begin_object().member("line", l.number).member("begin", l.begin).member("end", l.begin + l.size).member("text", to_valid_utf8(a.text(l).substr(0, 400))).end_object();
+    w.key(key).begin_object().member("line", l.number).member("begin", l.begin).member("end", l.begin + l.size);
+    w.member("text", to_valid_utf8(l.text)).end_object();
   };
-  w.begin_object().member("lines", a.lines).member("log_lines", a.log_lines).member("shortened", a.shortened);
+  w.begin_object().member("schema", 1).member("bytes", a.bytes).member("lines", a.lines).member("log_lines", a.log_lines).member("shortened", a.shortened);
   w.key("time").begin_object();
   w.key("from");
   a.from_ms ? w.value(to_iso8601(timestamp{std::chrono::milliseconds{*a.from_ms}})) : w.value(nullptr);
@@ -76,7 +115,19 @@ std::string render_json(const analysis& a) {
   w.key("levels").begin_object();
   for (auto s : {severity::none, severity::debug, severity::info, severity::warning, severity::error, severity::fatal})
     w.member(name_of(s), a.by_severity[static_cast<std::size_t>(s)]);
-  w.end_object().key("findings").begin_array();
+  w.end_object();
+  w.member("look_first_lines", a.look_first_lines);
+  w.key("look_first").begin_array();
+  for (auto& item : a.look_first) {
+    const auto& t = a.templates[item.template_id];
+    w.begin_object().member("template_id", item.template_id).member("why", item.why).member("count", t.count);
+    line("quote", t.worst);
+    w.key("lines").begin_array();
+    for (auto& [from, to] : item.lines)
+      w.begin_array().value(from).value(to).end_array();
+    w.end_array().end_object();
+  }
+  w.end_array().key("findings").begin_array();
   for (auto& f : a.findings) {
     w.begin_object().member("kind", f.kind).member("title", f.title).member("count", f.count).member("score", f.score);
     line("at", f.line);
@@ -89,11 +140,21 @@ std::string render_json(const analysis& a) {
     line("root", t.root);
     w.end_object();
   }
+  w.end_array().key("scenes").begin_array();
+  for (auto& s : a.scenes)
+    w.begin_object().member("what", s.what).member("first_line", s.first_line).member("last_line", s.last_line).end_object();
+  w.end_array().key("identifiers").begin_array();
+  for (auto& id : a.identifiers)
+    w.begin_object().member("kind", id.kind).member("value", to_valid_utf8(id.value)).member("count", id.count).member("errors", id.bad).member("first_line", id.first_line).member("last_line", id.last_line).end_object();
   w.end_array().key("templates").begin_array();
   for (auto& t : a.templates) {
-    w.begin_object().member("id", t.id).member("pattern", to_valid_utf8(t.pattern)).member("count", t.count).member("level", name_of(t.level)).member("first_line", t.first.number).member("last_line", t.last.number);
+    w.begin_object().member("id", t.id).member("pattern", to_valid_utf8(t.pattern)).member("count", t.count).member("level", name_of(t.level)).member("trouble", t.trouble);
+    w.member("first_line", t.first.number).member("last_line", t.last.number);
     line("example", t.worst);
-    w.end_object();
+    w.key("over_time").begin_array();
+    for (const auto n : t.over_time)
+      w.value(n);
+    w.end_array().end_object();
   }
   w.end_array().end_object();
   return out;
@@ -101,10 +162,11 @@ std::string render_json(const analysis& a) {
 
 std::string render_assignments(const analysis& a) {
   std::string out;
+  out.reserve(a.assignments.size() * 10);
   for (std::size_t i = 0; i < a.assignments.size(); ++i) {
     out += std::to_string(i + 1);
     out += '\t';
-    out += a.assignments[i] == UINT32_MAX ? "-" : std::to_string(a.assignments[i]);
+    out += std::to_string(a.assignments[i]);
     out += '\n';
   }
   return out;

@@ -1,95 +1,283 @@
-// A word that holds a digit is a variable; so are long hex words, paths with digits and quoted values.
+// Masking and grouping.
 #include "actors/evidence/template_miner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <tuple>
 
 namespace fm::evidence {
 namespace {
-bool is_variable(std::string_view word) {
-  bool hex = word.size() >= 8;
-  for (char c : word) {
-    if (c >= '0' && c <= '9')
-      return true;
-    hex &= (c | 0x20) >= 'a' && (c | 0x20) <= 'f';
+constexpr std::size_t words_max = 96;       ///< of one message; the rest is one variable
+constexpr std::size_t alternatives_max = 4; ///< so few different words in one place are constants
+constexpr std::string_view variable = "<*>";
+
+enum kind : std::uint8_t { other = 0, letter = 1, digit = 2, joint = 4, blank = 8 };
+constexpr std::array<std::uint8_t, 256> make_kinds() {
+  std::array<std::uint8_t, 256> k{};
+  for (int c = 'a'; c <= 'z'; ++c)
+    k[static_cast<std::size_t>(c)] = letter;
+  for (int c = 'A'; c <= 'Z'; ++c)
+    k[static_cast<std::size_t>(c)] = letter;
+  for (int c = '0'; c <= '9'; ++c)
+    k[static_cast<std::size_t>(c)] = digit;
+  for (int c = 0x80; c < 0x100; ++c)
+    k[static_cast<std::size_t>(c)] = letter;
+  for (const char c : {'_', '-', '.', '+', '@', '/', '\\', '%', '$', '~', '*', '&', '^', '#', '!', '?', '`'})
+    k[static_cast<unsigned char>(c)] = joint; // hold a name, number or path together
+  k[static_cast<unsigned char>(' ')] = k[static_cast<unsigned char>('\t')] = blank;
+  return k;
+}
+constexpr auto kinds = make_kinds();
+std::uint8_t kind_of(char c) { return kinds[static_cast<unsigned char>(c)]; }
+
+/// Whether a piece without brackets, quotes, commas, colons and equals signs varies from line to line.
+bool varies(std::string_view piece, bool has_digit) {
+  if (has_digit)
+    return true;
+  if (piece.size() >= 2 && (piece.front() == '/' || piece.front() == '\\' || piece.front() == '~'))
+    return true; // a path
+  std::size_t dots = 0, slashes = 0;
+  bool at_sign = false, hex = piece.size() >= 8;
+  for (std::size_t i = 0; i < piece.size(); ++i) {
+    const char c = piece[i];
+    dots += c == '.' && i > 0 && i + 1 < piece.size();
+    slashes += c == '/' || c == '\\';
+    at_sign |= c == '@' && i > 0 && i + 1 < piece.size();
+    hex &= (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
   }
-  return hex || word.starts_with('/') ;
+  return hex || at_sign || dots >= 2 || slashes >= 2;
+}
+
+/// Appends the masked form of one word of the message (without blanks) as one or two words.
+void mask_word(std::string_view word, std::string& out) {
+  std::size_t i = 0;
+  bool after_variable = false; // "<*>:<*>" and "<*>,<*>" are one variable
+  std::size_t joined_from = 0;
+  while (i < word.size()) {
+    const auto from = i;
+    bool has_digit = false;
+    while (i < word.size() && (kind_of(word[i]) & (letter | digit | joint)) != 0)
+      has_digit |= kind_of(word[i++]) == digit;
+    auto piece = word.substr(from, i - from);
+    // Punctuation at the end of a sentence is not part of the name.
+    std::size_t tail = 0;
+    while (tail < piece.size() && (piece[piece.size() - 1 - tail] == '.' || piece[piece.size() - 1 - tail] == '!' || piece[piece.size() - 1 - tail] == '?'))
+      ++tail;
+    const auto core = piece.substr(0, piece.size() - tail);
+    if (!core.empty() && varies(core, has_digit)) {
+      if (after_variable)
+        out.resize(joined_from);
+      else
+        out += variable;
+      out += piece.substr(core.size());
+      after_variable = true;
+      joined_from = out.size();
+    } else if (!piece.empty()) {
+      out += piece;
+      after_variable = false;
+    }
+    // What stands between pieces.
+    while (i < word.size() && (kind_of(word[i]) & (letter | digit | joint)) == 0) {
+      const char c = word[i++];
+      out += c;
+      if (c == '=' && i < word.size()) {
+        out += ' '; // a key keeps its place, its value gets one of its own
+        after_variable = false;
+      } else if (c != ':' && c != ',' && c != ';') {
+        after_variable = false;
+      }
+    }
+  }
 }
 } // namespace
 
-std::uint32_t template_miner::add(std::string_view message) {
-  words_.clear();
-  masked_.clear();
-  std::size_t p = 0;
-  while (p < message.size() && words_.size() < words_max) {
-    while (p < message.size() && (message[p] == ' ' || message[p] == '\t'))
+std::string masked(std::string_view message) {
+  std::string out;
+  std::size_t words = 0, p = 0;
+  while (p < message.size()) {
+    while (p < message.size() && kind_of(message[p]) == blank)
       ++p;
     const auto from = p;
-    while (p < message.size() && message[p] != ' ' && message[p] != '\t')
+    while (p < message.size() && kind_of(message[p]) != blank)
       ++p;
     if (p == from)
       break;
-    auto word = message.substr(from, p - from);
-    // key=value and key:value keep the key.
-    const auto split = word.find_first_of("=:");
-    if (is_variable(word)) {
-      const bool keyed = split != std::string_view::npos && split > 0 && split + 1 < word.size() && !is_variable(word.substr(0, split));
-      words_.push_back(keyed ? word.substr(0, split + 1) : std::string_view{});
-    } else {
-      words_.push_back(word);
-    }
-    masked_ += words_.back();
-    masked_ += words_.back().empty() ? '\1' : ' ';
-  }
-  if (const auto known = exact_.find(masked_); known != exact_.end())
-    return known->second;
-  key_ = std::to_string(words_.size());
-  key_ += ' ';
-  if (!words_.empty())
-    key_ += words_[0];
-  auto& leaf = leaves_[key_];
-  std::uint32_t best = UINT32_MAX;
-  double best_score = -1;
-  for (auto id : leaf) {
-    const auto& g = groups_[id];
-    std::size_t same = 0;
-    for (std::size_t i = 0; i < words_.size(); ++i)
-      same += g.words[i] == words_[i];
-    const double score = words_.empty() ? 1 : static_cast<double>(same) / static_cast<double>(words_.size());
-    if (score > best_score) {
-      best_score = score;
-      best = id;
-    }
-  }
-  if (best != UINT32_MAX && best_score >= similarity_min) {
-    auto& g = groups_[best];
-    for (std::size_t i = 0; i < words_.size(); ++i)
-      if (g.words[i] != words_[i])
-        g.words[i].clear();
-  } else if (groups_.size() >= max_) {
-    return static_cast<std::uint32_t>(max_ - 1); // the overflow template: the last one made
-  } else {
-    best = static_cast<std::uint32_t>(groups_.size());
-    group g;
-    for (auto w : words_)
-      g.words.emplace_back(w);
-    groups_.push_back(std::move(g));
-    leaf.push_back(best);
-  }
-  if (exact_.size() < 200'000)
-    exact_.emplace(masked_, best);
-  return best;
-}
-
-std::string template_miner::pattern(std::uint32_t id) const {
-  std::string out;
-  for (auto& w : groups_[id].words) {
     if (!out.empty())
       out += ' ';
-    if (w.empty())
-      out += "<*>";
-    else {
-      out += w;
-      if (w.back() == '=' || w.back() == ':')
-        out += w.back() == '=' ? "<*>" : "";
+    if (++words > words_max) {
+      out += variable;
+      break;
     }
+    const auto word = message.substr(from, p - from);
+    // "<1 sec": a bound and its unit are one value.
+    if (word.size() >= 2 && word[0] == '<' && kind_of(word[1]) == digit && word.find('>') == std::string_view::npos) {
+      auto q = p;
+      while (q < message.size() && kind_of(message[q]) == blank)
+        ++q;
+      auto end = q;
+      while (end < message.size() && kind_of(message[end]) == letter)
+        ++end;
+      if (end > q && end - q <= 8 && (end == message.size() || kind_of(message[end]) != joint))
+        p = end;
+      out += variable;
+      continue;
+    }
+    mask_word(word, out);
+  }
+  return out;
+}
+
+std::uint32_t template_miner::word_number(std::string_view word) {
+  if (word == variable)
+    return 0;
+  if (const auto found = numbers_.find(word); found != numbers_.end())
+    return found->second;
+  text_.emplace_back(word);
+  const auto number = static_cast<std::uint32_t>(text_.size() - 1);
+  numbers_.emplace(text_.back(), number);
+  return number;
+}
+
+std::uint32_t template_miner::add(std::string_view message) {
+  masked_ = masked(message);
+  if (const auto found = known_.find(masked_); found != known_.end()) {
+    ++shapes_[found->second].count;
+    return found->second;
+  }
+  if (shapes_.size() >= max_) {
+    // No room: one shape for all messages of so many words.
+    const auto words = std::count(masked_.begin(), masked_.end(), ' ');
+    masked_.clear();
+    for (std::ptrdiff_t i = 0; i <= words; ++i)
+      masked_ += i == 0 ? "<*>" : " <*>";
+    if (const auto found = known_.find(masked_); found != known_.end()) {
+      ++shapes_[found->second].count;
+      return found->second;
+    }
+  }
+  masked_texts_.push_back(masked_);
+  const auto number = static_cast<std::uint32_t>(shapes_.size());
+  known_.emplace(masked_texts_.back(), number);
+  shape s;
+  s.count = 1;
+  std::string_view rest = masked_texts_.back();
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find(' '), rest.size());
+    if (end > 0)
+      s.words.push_back(word_number(rest.substr(0, end)));
+    rest.remove_prefix(std::min(rest.size(), end + 1));
+  }
+  shapes_.push_back(std::move(s));
+  return number;
+}
+
+template_miner::grouping template_miner::finish() const {
+  using members = std::vector<std::uint32_t>;
+  std::map<std::size_t, members> by_length;
+  for (std::uint32_t i = 0; i < shapes_.size(); ++i)
+    by_length[shapes_[i].words.size()].push_back(i);
+  std::vector<members> groups;
+  for (auto& [length, list] : by_length) {
+    if (length == 0) {
+      groups.push_back(list);
+      continue;
+    }
+    // How often a word stands in its place, counted in lines.
+    std::unordered_map<std::uint64_t, std::uint32_t> frequency;
+    const auto key_of = [](std::size_t place, std::uint32_t word) { return (static_cast<std::uint64_t>(place) << 32U) | word; };
+    for (const auto i : list)
+      for (std::size_t p = 0; p < length; ++p)
+        if (shapes_[i].words[p] != 0)
+          frequency[key_of(p, shapes_[i].words[p])] += shapes_[i].count;
+    // The longest combination of equally frequent words is what a message is about.
+    std::map<std::vector<std::uint64_t>, members> roots;
+    for (const auto i : list) {
+      std::map<std::uint32_t, std::vector<std::uint64_t>> by_frequency;
+      for (std::size_t p = 0; p < length; ++p)
+        if (const auto word = shapes_[i].words[p]; word != 0)
+          by_frequency[frequency[key_of(p, word)]].push_back(key_of(p, word));
+      const std::vector<std::uint64_t>* best = nullptr;
+      for (auto it = by_frequency.rbegin(); it != by_frequency.rend(); ++it)
+        if (best == nullptr || it->second.size() > best->size())
+          best = &it->second;
+      roots[best ? *best : std::vector<std::uint64_t>{}].push_back(i);
+    }
+    // Where few words alternate and each of them often enough, they are constants of different templates.
+    for (auto& [root, first] : roots) {
+      std::vector<members> open{first};
+      while (!open.empty()) {
+        auto group = std::move(open.back());
+        open.pop_back();
+        std::uint64_t lines = 0;
+        for (const auto i : group)
+          lines += shapes_[i].count;
+        std::size_t split_at = length, fewest = alternatives_max + 1;
+        for (std::size_t p = 0; p < length; ++p) {
+          std::set<std::uint32_t> seen;
+          for (const auto i : group) {
+            seen.insert(shapes_[i].words[p]);
+            if (seen.size() > alternatives_max)
+              break;
+          }
+          if (seen.size() >= 2 && seen.size() < fewest && lines >= 3 * seen.size()) {
+            fewest = seen.size();
+            split_at = p;
+          }
+        }
+        if (split_at == length) {
+          groups.push_back(std::move(group));
+          continue;
+        }
+        std::map<std::uint32_t, members> parts;
+        for (const auto i : group)
+          parts[shapes_[i].words[split_at]].push_back(i);
+        for (auto& [word, part] : parts)
+          open.push_back(std::move(part));
+      }
+    }
+  }
+
+  // Patterns; those that differ only in how many variables stand in a row are one template.
+  std::map<std::string, std::vector<std::size_t>> by_pattern;
+  std::vector<std::string> patterns(groups.size());
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    auto& first = shapes_[groups[g].front()].words;
+    std::string pattern, collapsed;
+    for (std::size_t p = 0; p < first.size(); ++p) {
+      const bool constant = first[p] != 0 && std::all_of(groups[g].begin(), groups[g].end(), [&](auto i) { return shapes_[i].words[p] == first[p]; });
+      const std::string_view word = constant ? std::string_view{text_[first[p]]} : variable;
+      const bool glued = !pattern.empty() && pattern.back() == '='; // "key= value" was one word
+      pattern += (pattern.empty() || glued ? "" : " ");
+      pattern += word;
+      if (word == variable && collapsed.ends_with(variable))
+        continue;
+      collapsed += (collapsed.empty() ? "" : " ");
+      collapsed += word;
+    }
+    patterns[g] = std::move(pattern);
+    by_pattern[collapsed].push_back(g);
+  }
+  struct made {
+    std::uint32_t first_shape;
+    std::vector<std::size_t> groups;
+  };
+  std::vector<made> templates;
+  for (auto& [pattern, list] : by_pattern) {
+    auto first = UINT32_MAX;
+    for (const auto g : list)
+      first = std::min(first, *std::min_element(groups[g].begin(), groups[g].end()));
+    templates.push_back({first, list});
+  }
+  std::sort(templates.begin(), templates.end(), [](auto& a, auto& b) { return a.first_shape < b.first_shape; });
+  grouping out;
+  out.template_of.resize(shapes_.size());
+  for (auto& t : templates) {
+    for (const auto g : t.groups)
+      for (const auto i : groups[g])
+        out.template_of[i] = static_cast<std::uint32_t>(out.patterns.size());
+    out.patterns.push_back(patterns[t.groups.front()]);
   }
   return out;
 }

@@ -1,4 +1,5 @@
 // faultmaven: the command line. Every word here is part of the product.
+#include "config/app/lib/analyze_command.hpp"
 #include "config/app/lib/backup_command.hpp"
 #include "config/app/lib/commands.hpp"
 
@@ -37,6 +38,8 @@ int main(int argc, char** argv) {
   analyze_command->add_option("FILE", what.files, "Files; - is standard input")->required();
   analyze_command->add_flag("--json", what.json, "The whole result as JSON");
   analyze_command->add_flag("--assignments", what.assignments, "For every line: line_number<TAB>template_id");
+
+  analyze_command->add_flag("--templates", what.templates, "Also the templates, with their counts over time");
 
   std::string only;
   auto* verify_command = cli.add_subcommand("verify", "Walk every case's log: sequence, hash chain, answers");

@@ -2,8 +2,6 @@
 #include "config/app/lib/commands.hpp"
 #include "config/app/lib/storage_of.hpp"
 
-#include "actors/evidence/log_triage.hpp"
-#include "actors/evidence/render.hpp"
 #include "actors/identity/accounts.hpp"
 
 #include <fstream>
@@ -93,35 +91,6 @@ int verify(const common_options& o, const std::optional<std::string>& only) {
     return report(make_failure(errc::not_found, "There is no case " + *only + "."), exit_not_in_order);
   std::cout << cases << " cases, " << events << " events, " << broken << " broken\n";
   return broken == 0 ? exit_done : exit_not_in_order;
-}
-
-int analyze(const analyze_options& o) {
-  int code = exit_done;
-  for (auto& file : o.files) {
-    std::string bytes;
-    if (file == "-") {
-      bytes.assign(std::istreambuf_iterator<char>{std::cin}, {});
-    } else {
-      std::ifstream in{file, std::ios::binary};
-      if (!in) {
-        std::cerr << "faultmaven: " << file << " cannot be read.\n";
-        code = exit_usage;
-        continue;
-      }
-      bytes.assign(std::istreambuf_iterator<char>{in}, {});
-    }
-    const auto result = evidence::analyze(bytes);
-    if (o.assignments)
-      std::cout << evidence::render_assignments(result);
-    else if (o.json)
-      std::cout << evidence::render_json(result) << "\n";
-    else {
-      if (o.files.size() > 1)
-        std::cout << "== " << file << "\n";
-      std::cout << evidence::render_text(result, ::isatty(STDOUT_FILENO) != 0);
-    }
-  }
-  return code;
 }
 
 int config_print(const common_options& o, bool defaults) {

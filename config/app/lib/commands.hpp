@@ -31,12 +31,6 @@ outcome<settings> load(const common_options& o);
 
 int serve(const common_options& o, bool next_free_port);
 int verify(const common_options& o, const std::optional<std::string>& only);
-struct analyze_options {
-  std::vector<std::string> files;
-  bool json = false;
-  bool assignments = false;
-};
-int analyze(const analyze_options& o);
 int config_print(const common_options& o, bool defaults);
 int config_check(const common_options& o);
 struct user_options {

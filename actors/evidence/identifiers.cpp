@@ -1,0 +1,111 @@
+// Recognising by shape: addresses, UUIDs, block names, and key=value members whose key says what they are.
+#include "actors/evidence/identifiers.hpp"
+
+#include "actors/evidence/log_triage.hpp"
+
+#include <algorithm>
+
+namespace fm::evidence {
+namespace {
+bool digit(char c) { return c >= '0' && c <= '9'; }
+bool hex(char c) { return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool name(char c) { return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.'; }
+
+bool is_ip(std::string_view w) {
+  int dots = 0, run = 0;
+  for (const char c : w) {
+    if (c == '.') {
+      if (run == 0 || ++dots > 3)
+        return false;
+      run = 0;
+    } else if (!digit(c) || ++run > 3) {
+      return false;
+    }
+  }
+  return dots == 3 && run > 0;
+}
+bool is_uuid(std::string_view w) {
+  if (w.size() != 36)
+    return false;
+  for (std::size_t i = 0; i < 36; ++i)
+    if (i == 8 || i == 13 || i == 18 || i == 23 ? w[i] != '-' : !hex(w[i]))
+      return false;
+  return true;
+}
+struct row {
+  std::string_view key;
+  const char* kind;
+};
+constexpr row keys[] = {{"request_id", "request"}, {"requestid", "request"}, {"request-id", "request"}, {"req_id", "request"}, {"reqid", "request"},
+                        {"trace_id", "request"},   {"traceid", "request"},   {"correlation_id", "request"}, {"correlationid", "request"},
+                        {"host", "host"},          {"hostname", "host"},     {"node", "host"},          {"rhost", "host"},      {"server", "host"},
+                        {"pod", "pod"},            {"pod_name", "pod"},      {"container", "pod"},      {"job", "job"},         {"job_id", "job"},
+                        {"jobid", "job"},          {"task", "job"},          {"user", "user"},          {"username", "user"}};
+} // namespace
+
+void identifier_table::note(const char* kind, std::string_view value, std::uint64_t line, bool bad) {
+  if (value.size() < 3 || value.size() > 128)
+    return;
+  key_.assign(value);
+  auto found = known_.find(key_);
+  if (found == known_.end()) {
+    if (known_.size() >= most_)
+      return;
+    found = known_.emplace(key_, facts{kind, 0, 0, line, line}).first;
+  }
+  auto& f = found->second;
+  ++f.count;
+  f.bad += bad;
+  f.last = line;
+}
+
+void identifier_table::look_at(std::string_view m, std::uint64_t line, bool bad) {
+  std::size_t i = 0;
+  while (i < m.size()) {
+    if (!name(m[i])) {
+      ++i;
+      continue;
+    }
+    const auto from = i;
+    while (i < m.size() && name(m[i]))
+      ++i;
+    auto w = m.substr(from, i - from);
+    while (!w.empty() && (w.back() == '.' || w.back() == '-'))
+      w.remove_suffix(1);
+    if (w.size() >= 7 && digit(w[0]) && is_ip(w)) {
+      note("ip", w, line, bad);
+    } else if (w.size() == 36 && is_uuid(w)) {
+      note("uuid", w, line, bad);
+    } else if (w.starts_with("blk_")) {
+      note("block", w, line, bad);
+    } else if (w.starts_with("req-") && w.size() > 12) {
+      note("request", w, line, bad);
+    } else if (i < m.size() && (m[i] == '=' || m[i] == ':') && w.size() <= 16) {
+      for (auto& k : keys)
+        if (k.key.size() == w.size() && std::equal(w.begin(), w.end(), k.key.begin(), [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; })) {
+          auto at = i + 1;
+          while (at < m.size() && (m[at] == '"' || m[at] == ' '))
+            ++at;
+          auto end = at;
+          while (end < m.size() && name(m[end]))
+            ++end;
+          note(k.kind, m.substr(at, end - at), line, bad);
+          i = end;
+          break;
+        }
+    }
+  }
+}
+
+std::vector<identifier> identifier_table::finish() const {
+  std::vector<identifier> out;
+  for (auto& [value, f] : known_)
+    if (f.bad > 0 && f.count >= 2)
+      out.push_back({f.kind, value, f.count, f.bad, f.first, f.last});
+  std::sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.bad != b.bad ? a.bad > b.bad : a.count != b.count ? a.count < b.count : a.value < b.value; });
+  if (out.size() > 50)
+    out.resize(50);
+  return out;
+}
+
+} // namespace fm::evidence

@@ -1,0 +1,33 @@
+// Names that run through a log: request ids, hosts, addresses, pods, jobs. Counted in a bounded table, so that the few
+// that go along with errors can be followed, within a file and across files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace fm::evidence {
+
+struct identifier;
+
+class identifier_table {
+public:
+  explicit identifier_table(std::size_t most) : most_(most) {}
+  void look_at(std::string_view message, std::uint64_t line, bool bad);
+  /// Those that go along with errors, most suspicious first; 50 at most.
+  std::vector<identifier> finish() const;
+
+private:
+  struct facts {
+    const char* kind = "";
+    std::uint64_t count = 0, bad = 0, first = 0, last = 0;
+  };
+  void note(const char* kind, std::string_view value, std::uint64_t line, bool bad);
+  std::size_t most_;
+  std::unordered_map<std::string, facts> known_;
+  std::string key_;
+};
+
+} // namespace fm::evidence

@@ -1,0 +1,33 @@
+// What a log line begins with: time, level, host, program, process. Hand-written scanners, no regular expressions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace fm::evidence {
+
+enum class severity : std::uint8_t { none, debug, info, warning, error, fatal };
+std::string_view name_of(severity s) noexcept;
+
+struct line_header {
+  std::optional<std::int64_t> time_ms; ///< UTC milliseconds; in the year 2000 when the line names none
+  bool year_known = true, zone_known = true;
+  severity level = severity::none;
+  std::size_t message = 0; ///< where the message begins: behind time, level, program
+};
+
+/// What most lines of one log have in common; tells a program's name from a message's first word.
+struct log_layout {
+  bool component = false; ///< "name:" stands before the message
+  bool dotted = false;    ///< a dotted name without colon stands there
+  bool dash = false;      ///< "name - " stands there
+};
+/// From the first lines of a log; a few hundred are enough.
+log_layout infer_layout(std::string_view sample);
+
+line_header parse_header(std::string_view line, const log_layout& layout);
+line_header parse_header(std::string_view line);
+
+} // namespace fm::evidence

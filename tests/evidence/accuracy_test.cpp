@@ -1,0 +1,59 @@
+// How well lines are grouped, and whether what matters is named first, on labelled logs of our own.
+#include "actors/evidence/render.hpp"
+#include "tests/evidence/labelled_logs.hpp"
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <set>
+
+namespace {
+using namespace fm;
+using namespace fm::testing_support;
+
+evidence::analysis analysed(const labelled_log& log) {
+  evidence::limits l;
+  l.assignments = true;
+  return evidence::analyze(log.text, l);
+}
+
+TEST(grouping, MeanAccuracyOverAllFormatsWithOneSetting) {
+  double sum = 0;
+  for (auto& kind : log_kinds()) {
+    const auto log = log_writer{42}.write(kind, 2'000);
+    const auto a = analysed(log);
+    ASSERT_EQ(a.assignments.size(), log.labels.size());
+    const auto accuracy = grouping_accuracy(log.labels, a.assignments);
+    std::cout << kind.name << " " << accuracy << " (" << a.templates.size() << " templates, " << kind.templates.size() << " true)\n";
+    if (accuracy < 0.9 && std::getenv("FM_SHOW") != nullptr)
+      for (auto& t : a.templates)
+        std::cout << "    " << t.count << "  " << t.pattern.substr(0, 180) << "\n";
+    sum += accuracy;
+  }
+  const auto mean = sum / static_cast<double>(log_kinds().size());
+  std::cout << "mean " << mean << "\n";
+  EXPECT_GE(mean, 0.90);
+}
+
+TEST(look_first, NamesNearlyAllAlertsOnOneScreen) {
+  std::size_t alerts = 0, covered = 0;
+  for (auto& kind : log_kinds()) {
+    const auto log = log_writer{7}.write(kind, 5'000);
+    const auto a = analysed(log);
+    std::set<std::uint32_t> looked;
+    for (std::size_t i = 0; i < std::min<std::size_t>(30, a.look_first.size()); ++i)
+      looked.insert(a.look_first[i].template_id);
+    std::size_t here = 0, found = 0;
+    for (std::size_t i = 0; i < log.alert.size(); ++i) {
+      here += log.alert[i];
+      found += log.alert[i] && looked.contains(a.assignments[i]);
+    }
+    const auto text = evidence::render_text(a, false);
+    EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 40) << kind.name;
+    std::cout << kind.name << " alerts covered " << found << " of " << here << " by " << a.look_first.size() << " items, " << a.look_first_lines << " lines\n";
+    alerts += here;
+    covered += found;
+  }
+  EXPECT_GE(static_cast<double>(covered), 0.95 * static_cast<double>(alerts));
+}
+} // namespace
