@@ -59,6 +59,22 @@ bool clock_time(std::string_view s, std::size_t& at, int& h, int& mi, int& sec, 
   return true;
 }
 
+/// H:M:S:f without leading zeros, as some telephones write it.
+bool loose_time(std::string_view s, std::size_t& at, int& h, int& mi, int& sec, int& ms) {
+  auto p = at;
+  const auto number = [&](int most, int& out) {
+    const auto from = p;
+    for (out = 0; p < s.size() && is_digit(s[p]) && p - from < 3; ++p)
+      out = out * 10 + (s[p] - '0');
+    return p > from && out <= most;
+  };
+  const auto colon = [&] { return p < s.size() && s[p++] == ':'; };
+  if (!(number(23, h) && colon() && number(59, mi) && colon() && number(60, sec) && colon() && number(999, ms)))
+    return false;
+  at = p;
+  return true;
+}
+
 /// Z or ±HH[:]MM after an optional space.
 void zone(std::string_view s, std::size_t& at, line_header& h) {
   auto p = at;
@@ -102,7 +118,7 @@ bool read_time(std::string_view s, std::size_t& at, line_header& out) {
   int whole = 0;
   if (digits(s, p, 8, whole) && whole >= 19700101 && p + 17 <= s.size() && (s[p + 8] == '-' || s[p + 8] == 'T' || s[p + 8] == ' ')) {
     auto r = p + 9;
-    if (clock_time(s, r, h, mi, sec, ms) && (out.time_ms = to_ms(whole / 10'000, whole / 100 % 100, whole % 100, h, mi, sec, ms))) {
+    if ((clock_time(s, r, h, mi, sec, ms) || loose_time(s, r, h, mi, sec, ms)) && (out.time_ms = to_ms(whole / 10'000, whole / 100 % 100, whole % 100, h, mi, sec, ms))) {
       zone(s, r, out);
       at = r;
       return true;
@@ -164,6 +180,7 @@ bool read_time(std::string_view s, std::size_t& at, line_header& out) {
           out.year_known = false;
         }
         out.time_ms = to_ms(year, mo, d, h, mi, sec, ms);
+        out.month_name = true;
         at = q;
         return out.time_ms.has_value();
       }
@@ -417,7 +434,27 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
       probe.at += probe.word().size();
     }
   }
-  bool syslog = !h.year_known || epoch; // "Jun 14 15:16:01 combo sshd[1]: …" names a host before the program
+  // What a container runtime puts before the program's own head: "… stderr F I0102 15:04:05.000000 …"
+  if (auto probe = r; !epoch) {
+    probe.skip_spaces();
+    const auto stream = probe.word();
+    if (stream == "stderr" || stream == "stdout") {
+      probe.at += stream.size();
+      probe.skip_spaces();
+      if (const auto part = probe.word(); part == "F" || part == "P") {
+        probe.at += part.size();
+        probe.skip_spaces();
+        auto at = probe.at;
+        line_header inner;
+        if (read_time(line, at, inner)) {
+          h.level = inner.level;
+          probe.at = at;
+        }
+        r = probe;
+      }
+    }
+  }
+  bool syslog = h.month_name || epoch; // "Jun 14 15:16:01 combo sshd[1]: …" names a host before the program
   bool had_component = false, had_level = h.level != severity::none, had_number = false, had_bracket = false;
   if (h.level != severity::none)
     syslog = false; // klog
@@ -441,8 +478,20 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
       ++r.at;
     if (r.done())
       break;
+    if (layout.dash && item == 0 && !had_level) { // chrome.exe *64 - text
+      const auto dash = line.find(" - ", r.at);
+      if (dash != std::string_view::npos && dash - r.at <= 40) {
+        r.at = dash + 3;
+        break;
+      }
+    }
     const auto w = r.word();
     const auto b = bare(w);
+    if (w.size() > 4 && w.back() == ']' && w.find('[') == std::string_view::npos && w.find(':') != std::string_view::npos && !had_component) {
+      had_component = true; // controller.go:114]
+      r.at += w.size();
+      continue;
+    }
     if (!had_level && b.size() >= 3)
       if (const auto level = level_word(b); level != severity::none && (upper_word(b) || w.front() == '[' || w.front() == '<' || w.back() == ',' || w.back() == ':' || b[0] < 'a')) {
         h.level = level;
@@ -457,7 +506,7 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
         r.at += w.size();
         continue;
       }
-    if (all_digits(b) && !had_component && w.size() <= 12 && (!had_level || w.front() == '[')) { // process and thread numbers
+    if (all_digits(b) && !had_component && w.size() <= 12 && (!had_level || w.front() == '[' || (item == 0 && h.level != severity::none))) { // process and thread numbers
       had_number = true;
       r.at += w.size();
       continue;
@@ -511,19 +560,8 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
     }
     if (!had_level && !had_component && !syslog)
       break;
-    if (layout.dash && !had_component && !had_level) { // chrome.exe *64 - text
-      const auto dash = line.find(" - ", r.at);
-      if (dash != std::string_view::npos && dash - r.at <= 40) {
-        had_component = true;
-        r.at = dash + 3;
-        continue;
-      }
-    }
     break;
   }
-  if (layout.dash && !had_component && !had_level)
-    if (const auto dash = line.find(" - ", r.at); dash != std::string_view::npos && dash - r.at <= 40)
-      r.at = dash + 3;
   r.skip_spaces();
   if (h.level == severity::none)
     h.level = member_level(line.substr(r.at, 300));

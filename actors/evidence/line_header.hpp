@@ -14,6 +14,7 @@ std::string_view name_of(severity s) noexcept;
 struct line_header {
   std::optional<std::int64_t> time_ms; ///< UTC milliseconds; in the year 2000 when the line names none
   bool year_known = true, zone_known = true;
+  bool month_name = false;             ///< "Jun 14 15:16:01": a host usually follows
   severity level = severity::none;
   std::size_t message = 0; ///< where the message begins: behind time, level, program
 };

@@ -38,16 +38,17 @@ bool varies(std::string_view piece, bool has_digit) {
     return true;
   if (piece.size() >= 2 && (piece.front() == '/' || piece.front() == '\\' || piece.front() == '~'))
     return true; // a path
-  std::size_t dots = 0, slashes = 0;
+  if (piece == "true" || piece == "false")
+    return true;
+  std::size_t slashes = 0;
   bool at_sign = false, hex = piece.size() >= 8;
   for (std::size_t i = 0; i < piece.size(); ++i) {
     const char c = piece[i];
-    dots += c == '.' && i > 0 && i + 1 < piece.size();
     slashes += c == '/' || c == '\\';
     at_sign |= c == '@' && i > 0 && i + 1 < piece.size();
     hex &= (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
   }
-  return hex || at_sign || dots >= 2 || slashes >= 2;
+  return hex || at_sign || slashes >= 2;
 }
 
 /// Appends the masked form of one word of the message (without blanks) as one or two words.

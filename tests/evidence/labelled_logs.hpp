@@ -78,7 +78,7 @@ inline const std::vector<log_kind>& log_kinds() {
         "6|I|PhoneStatusBar|removeNotification:removed name:{hex}", "!3|E|ActivityManager|ANR in com.example.app (com.example.app/.MainActivity)"}},
       {"healthapp", "$h|{Step_LSC|Step_SPUtils|Step_ExtSDM|Step_StandReportReceiver}|{n}|",
        {"40|||onStandStepChanged {n}", "40|||onExtend:{n} {n} {n} {n}", "40|||getTodayTotalDetailSteps = {n}##{n}##{n}##{n}##{n}##{n}", "30|||setTodayTotalDetailSteps={n}##{n}##{n}##{n}##{n}##{n}", "20|||calculateCaloriesWithCache totalCalories={n}", "20|||calculateAltitudeWithCache totalAltitude={n}",
-        "10|||REPORT : {n} {n} {n} {n}", "10|||processHandleBroadcastAction action:android.intent.action.{SCREEN_ON|SCREEN_OFF|TIME_TICK}", "8|||flush sensor data", "4|||onReceive action: android.intent.action.{SCREEN_ON|SCREEN_OFF|TIME_TICK}", "4|||new date = {n}, type={n},{n}.{n},old={n}", "3|||deleteDBSingle failed"}},
+        "10|||REPORT : {n} {n} {n} {n}", "10|||processHandleBroadcastAction action:android.intent.action.SCREEN_ON", "8|||flush sensor data", "4|||onReceive action: android.intent.action.SCREEN_ON", "4|||new date = {n}, type={n},{n}.{n},old={n}", "3|||deleteDBSingle failed"}},
       {"apache", "[$A] [$l] ",
        {"50|notice||workerEnv.init() ok {path}", "50|error||mod_jk child workerEnv in error state {n}", "40|notice||jk2_init() Found child {n} in scoreboard slot {n}", "!5|error||[client {ip}] Directory index forbidden by rule: {path}", "5|error||jk2_init() Can't find child {n} in scoreboard", "2|error||mod_jk child init {n} {n}"}},
       {"proxifier", "[$P] {chrome.exe|WeChat.exe|svchost.exe *64} - ",
