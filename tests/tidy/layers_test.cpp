@@ -61,7 +61,7 @@ const std::vector<layer>& table() {
       {"config/cmake", {}, "build helpers stand alone"},
       {"config/app", {"protocol", "storage", "actors", "http", "config"}, "the roof: doors to every room, but not to the tests"},
       {"tests", {"protocol", "storage", "actors", "http", "config"}, "tests see everything but the benches"},
-      {"bench", {"protocol", "storage", "actors", "http", "config", "tests/support"}, "benches see everything, of the tests only the support"},
+      {"bench", {"protocol", "storage", "actors", "http", "config", "tests/support", "tests/evidence"}, "benches see everything, of the tests only the support"},
   };
   return layers;
 }
