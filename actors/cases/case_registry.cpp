@@ -17,14 +17,18 @@ struct recover_cases {
 struct retry_case {
   case_id id;
 };
+struct retry_recovery {};
 } // namespace fm
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::recover_cases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::retry_case)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::retry_recovery)
 
 namespace fm {
 namespace {
-using registry_impl_actor = case_parent_actor::extend<caf::reacts_to<recover_cases>, caf::reacts_to<retry_case>>;
+using registry_impl_actor = case_parent_actor::extend<caf::reacts_to<recover_cases>, caf::reacts_to<retry_case>,
+                                                      caf::reacts_to<retry_recovery>>;
 using steady = std::chrono::steady_clock;
+constexpr std::chrono::seconds recovery_pause{2};
 
 /// What is remembered of a case that crashed, until a window passes without another crash.
 struct trouble {
@@ -177,6 +181,11 @@ void on_down(registry_pointer self, const caf::down_msg& d) {
     t.not_before = now + (t.poisoned ? st.settings.crash_window : std::min(wait, st.settings.backoff_max));
     log::error("case_registry", "case=" + id.value + " crashes=" + std::to_string(t.crashes.size()) +
                                     (t.poisoned ? " poisoned" : ""));
+    // It may have had work under way: it comes back by itself, not only when somebody asks.
+    if (!t.scheduled) {
+      t.scheduled = true;
+      self->delayed_send(self, t.not_before - now, retry_case{id});
+    }
   }
   release(self, id);
 }
@@ -201,6 +210,17 @@ void tell_watchers(registry_pointer self, const case_changed& c) {
     }
 }
 
+/// Asks the store which cases have work under way.
+void start_recovery(registry_pointer self) {
+  const auto me = caf::actor_cast<registry_impl_actor>(self);
+  auto& st = self->state;
+  const bool taken = st.deps->readers->submit([me, store = st.deps->store, limit = st.settings.recover_max] {
+    caf::anon_send(me, recover_cases{store->with_unfinished_turns(limit)});
+  });
+  if (!taken)
+    self->delayed_send(self, recovery_pause, retry_recovery{}); // the executor is full
+}
+
 registry_impl_actor::behavior_type registry_impl(registry_pointer self, registry_settings settings,
                                                  case_settings_ptr cases, case_deps deps) {
   auto& st = self->state;
@@ -222,12 +242,7 @@ registry_impl_actor::behavior_type registry_impl(registry_pointer self, registry
     self->quit(std::move(m.reason));
   });
 
-  const auto me = caf::actor_cast<registry_impl_actor>(self);
-  const bool taken = st.deps->readers->submit([me, store = st.deps->store, limit = settings.recover_max] {
-    caf::anon_send(me, recover_cases{store->with_unfinished_turns(limit)});
-  });
-  if (!taken)
-    log::error("case_registry", "recovery at start was not possible: the executor is full");
+  start_recovery(self);
 
   return {
       [self](to_case& m) { deliver(self, std::move(m.id), std::move(m.command)); },
@@ -288,7 +303,8 @@ registry_impl_actor::behavior_type registry_impl(registry_pointer self, registry
       },
       [self](const recover_cases& m) {
         if (!m.ids) {
-          log::error("case_registry", "recovery at start failed: " + m.ids.error().detail);
+          log::error("case_registry", "recovery at start failed and is tried again: " + m.ids.error().detail);
+          self->delayed_send(self, recovery_pause, retry_recovery{});
           return;
         }
         for (auto& id : *m.ids)
@@ -296,11 +312,20 @@ registry_impl_actor::behavior_type registry_impl(registry_pointer self, registry
         if (!m.ids->empty())
           log::info("case_registry", "woke " + std::to_string(m.ids->size()) + " cases with unfinished turns");
       },
+      [self](const retry_recovery&) { start_recovery(self); },
       [self](const retry_case& m) {
         auto& st = self->state;
         if (auto t = st.troubles.find(m.id); t != st.troubles.end())
           t->second.scheduled = false;
         release(self, m.id);
+        if (const auto found = st.entries.find(m.id); found != st.entries.end())
+          return; // those who waited woke it, or wait for the next try
+        if (const auto delay = delay_of(self, m.id); delay && delay->count() == 0) {
+          activate(self, m.id, false);
+        } else if (auto t = st.troubles.find(m.id); t != st.troubles.end()) {
+          t->second.scheduled = true;
+          self->delayed_send(self, delay ? *delay : delay.error().retry_after.value_or(st.settings.crash_window), retry_case{m.id});
+        }
       },
   };
 }
