@@ -529,15 +529,23 @@ outcome<decision> decide_note(const case_state& state, const add_note& c, const 
     return *f;
   if (auto f = check_content(c.content, s))
     return *f;
+  std::size_t metadata_bytes = 0;
+  for (auto& [name, value] : c.metadata)
+    metadata_bytes += name.size() + value.size();
+  if (c.metadata.size() > 32 || metadata_bytes > 8'192)
+    return make_failure(errc::too_large, "A message may carry 32 entries and 8 KiB of metadata.");
   message m;
   m.id = message_id{random_id(s.random, "msg_")};
   m.in_case = state.record.id;
   m.turn_number = state.record.turn_count;
-  m.type = message_type::case_note;
-  m.role = message_role::user;
-  m.author = c.who.user;
-  m.author_name = c.who.name;
+  m.type = c.type;
+  m.role = c.type == message_type::system_event ? message_role::system : message_role::user;
+  if (c.type != message_type::system_event) {
+    m.author = c.who.user;
+    m.author_name = c.who.name;
+  }
   m.content = c.content;
+  m.metadata = c.metadata;
   m.created_at = s.now;
   return decision{{message_added{std::move(m)}}};
 }

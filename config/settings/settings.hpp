@@ -152,6 +152,12 @@ struct settings {
   } s3;
 
   struct {
+    std::size_t upload_bytes_max = 10U << 20;
+    std::size_t case_bytes_max = 500U << 20;
+    std::size_t case_files_max = 200;
+  } files;
+
+  struct {
     std::string embedding_url;
     std::string embedding_key;
     std::string embedding_model;

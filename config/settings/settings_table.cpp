@@ -233,6 +233,10 @@ std::vector<setting_info> make_table() {
       FM_ROW(s3.lifecycle_days, (v::duration{0, 3'650}), {"S3: files are removed by the server after this; 0 = never.", "days"}),
       FM_ROW(s3.timeout_seconds, (v::duration{1, 3'600}), {"S3: longest request.", "seconds"}),
 
+      FM_ROW(files.upload_bytes_max, (v::bytes{kib, 1'024 * mib}), {"Longest file; above: 413. http.body_bytes_max must leave room for the form around it."}),
+      FM_ROW(files.case_bytes_max, (v::bytes{kib, 1'024 * 1'024 * mib}), {"All files of a case; above: 413."}),
+      FM_ROW(files.case_files_max, (v::whole{1, 100'000}), {"Files of a case; above: 413."}),
+
       FM_ROW(knowledge.embedding_url, v::url{},
              {"An OpenAI-compatible service with /embeddings. Empty: the embedded lexical embedder.", "", {"EMBEDDING_BASE_URL"}}),
       FM_ROW(knowledge.embedding_key, (v::text{4'096, false}), {"Its key.", "", {"EMBEDDING_API_KEY"}, true}),

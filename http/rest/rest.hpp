@@ -6,6 +6,7 @@
 #include "protocol/base/metrics.hpp"
 #include "protocol/base/random.hpp"
 #include "protocol/messages/case_registry_actor.hpp"
+#include "protocol/messages/files_actor.hpp"
 #include "protocol/messages/identity_actor.hpp"
 #include "protocol/messages/knowledge_actor.hpp"
 
@@ -20,6 +21,7 @@ struct rest_deps {
   case_registry_actor registry;
   identity_actor identity;
   knowledge_actor knowledge;
+  files_actor files;
   metrics_ptr metrics;
   clock_ptr clock;
   random_ptr random;
@@ -38,6 +40,7 @@ void add_auth_routes(router& routes, const rest_deps_ptr& deps);
 void add_session_routes(router& routes, const rest_deps_ptr& deps);
 void add_case_routes(router& routes, const rest_deps_ptr& deps);
 void add_conversation_routes(router& routes, const rest_deps_ptr& deps);
+void add_file_routes(router& routes, const rest_deps_ptr& deps);
 void add_knowledge_routes(router& routes, const rest_deps_ptr& deps);
 void add_health_routes(router& routes, const rest_deps_ptr& deps);
 /// Documented routes whose resource is not built yet: 501 for those who may know the case, 404 for others.

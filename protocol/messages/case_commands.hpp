@@ -102,7 +102,14 @@ struct change_status {
   std::optional<std::uint32_t> expected_version;
   reply<case_view> answer;
 };
-struct add_note { principal who; std::string content; reply<message> answer; };
+/// A message outside any turn: a person's note, or what the system has to say about a file.
+struct add_note {
+  principal who;
+  std::string content;
+  reply<message> answer;
+  message_type type = message_type::case_note; ///< case_note, data_upload (by the person) or system_event
+  std::map<std::string, std::string> metadata; ///< up to 32 entries, 8 KiB
+};
 /// force = name it again even when a person already named it.
 struct make_title { principal who; bool force = false; reply<title_result> answer; };
 /// Soft: restorable by the owner or an admin.

@@ -77,10 +77,10 @@ const std::vector<fence>& fences() {
   static const std::vector<fence> list{
       {{"caf/"},
        {"protocol/messages", "actors/support", "actors/stores", "actors/cases", "actors/agent", "actors/llm", "actors/identity",
-        "actors/knowledge", "actors/preprocessing", "actors/reports", "actors/retention", "http/bridge", "http/rest", "http/live", "config/app"},
+        "actors/files", "actors/knowledge", "actors/preprocessing", "actors/reports", "actors/retention", "http/bridge", "http/rest", "http/live", "config/app"},
        "CAF lives in messages, in actors (evidence excepted) and where a request meets an actor"},
       {{"simdjson.h", "boost/json"},
-       {"protocol/base", "protocol/wire", "storage/codec", "storage/chroma", "actors/llm", "actors/knowledge", "actors/evidence", "http", "config/app"},
+       {"protocol/base", "protocol/wire", "storage/codec", "storage/chroma", "actors/llm", "actors/knowledge", "actors/files", "actors/evidence", "http", "config/app"},
        "JSON lives on the wire, in the stored form and in what providers speak, never in the model or the actors"},
       {{"sqlite3.h"}, {"storage/sqlite"}, "only the SQLite backend knows SQLite"},
       {{"libpq-fe.h", "pqxx/"}, {"storage/postgres"}, "only the PostgreSQL backend knows PostgreSQL"},

@@ -1,9 +1,11 @@
 // The composition root: the only place that knows every part. Starts from the ground up, stops from the edge down.
 #include "config/app/lib/commands.hpp"
 #include "config/app/lib/embedded_files.hpp"
+#include "config/app/lib/file_analysis.hpp"
 #include "config/app/lib/storage_of.hpp"
 
 #include "actors/cases/case_registry.hpp"
+#include "actors/files/files.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/knowledge/knowledge.hpp"
 #include "actors/knowledge/lexical_embedder.hpp"
@@ -239,11 +241,18 @@ int serve(const common_options& o, bool next_free_port) {
   const auto agent = deps.run.provider ? deps.run.provider->name() : std::string{"builtin"};
   auto registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(cases_of(s)), std::move(deps));
 
+  file_settings shelves;
+  shelves.upload_bytes_max = s.files.upload_bytes_max;
+  shelves.case_bytes_max = s.files.case_bytes_max;
+  shelves.case_files_max = s.files.case_files_max;
+  auto files = spawn_files(system, {std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse_uploaded_file, clock, random}), work, library, registry});
+
   http::live_deps live{registry, identity, stats, clock, random, live_of(s), version()};
   auto rest = std::make_shared<http::rest_deps>();
   rest->registry = registry;
   rest->identity = identity;
   rest->knowledge = knowledge;
+  rest->files = files;
   rest->metrics = stats;
   rest->clock = clock;
   rest->random = random;
@@ -261,6 +270,7 @@ int serve(const common_options& o, bool next_free_port) {
   http::add_session_routes(*routes, rest);
   http::add_case_routes(*routes, rest);
   http::add_conversation_routes(*routes, rest);
+  http::add_file_routes(*routes, rest);
   http::add_knowledge_routes(*routes, rest);
   http::add_health_routes(*routes, rest);
   http::add_live_routes(*routes, live);
@@ -303,6 +313,8 @@ int serve(const common_options& o, bool next_free_port) {
   caf::anon_send_exit(identity, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(knowledge, caf::exit_reason::user_shutdown);
   knowledge = knowledge_actor{};
+  caf::anon_send_exit(files, caf::exit_reason::user_shutdown);
+  files = files_actor{};
   registry = case_registry_actor{};
   identity = identity_actor{};
   live = http::live_deps{};

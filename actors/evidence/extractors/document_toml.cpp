@@ -1,0 +1,157 @@
+// TOML by toml++, which locates its errors. Dotted keys nest without brackets, and the library frees tables by
+// recursion, so runs of dots are bounded before it sees them.
+#include "actors/evidence/extractors/document.hpp"
+
+#include "actors/evidence/extractors/lines.hpp"
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace fm::extractors {
+namespace {
+
+constexpr std::size_t toml_bytes_max = 4U << 20;
+constexpr std::size_t dots_max = 48;
+
+/// Whether a key of more than dots_max parts may be in here. Strings are skipped as TOML ends them.
+bool too_dotted(std::string_view s) {
+  std::size_t dots = 0;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const char c = s[i];
+    if (c == '"' || c == '\'') {
+      const bool multi = s.substr(i, 3) == std::string(3, c);
+      if (multi) {
+        i += 3;
+        while (i < s.size() && s.substr(i, 3) != std::string(3, c))
+          i += s[i] == '\\' && c == '"' ? 2 : 1;
+        i += 2;
+        continue;
+      }
+      for (++i; i < s.size() && s[i] != c && s[i] != '\n'; ++i)
+        if (s[i] == '\\' && c == '"')
+          ++i;
+      if (i < s.size() && s[i] == '\n')
+        dots = 0;
+      continue;
+    }
+    if (c == '#') {
+      while (i < s.size() && s[i] != '\n')
+        ++i;
+      dots = 0;
+      continue;
+    }
+    if (c == '.') {
+      if (++dots > dots_max)
+        return true;
+    } else if (!is_word(c) && c != '-' && c != ' ' && c != '\t' && static_cast<unsigned char>(c) < 0x80) {
+      dots = 0;
+    }
+  }
+  return false;
+}
+
+struct place_finder {
+  explicit place_finder(std::string_view text) : text(text) {
+    starts.push_back(0);
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string_view::npos;)
+      starts.push_back(++at);
+  }
+  std::uint64_t line_begin(std::uint32_t line) const { return starts[std::clamp<std::size_t>(line, 1, starts.size()) - 1]; }
+  std::uint64_t line_end(std::uint32_t line) const {
+    const auto i = std::clamp<std::size_t>(line, 1, starts.size());
+    auto end = i < starts.size() ? starts[i] - 1 : text.size();
+    while (end > starts[i - 1] && text[end - 1] == '\r')
+      --end;
+    return std::max<std::uint64_t>(end, starts[i - 1]);
+  }
+  std::string_view text;
+  std::vector<std::size_t> starts;
+};
+
+} // namespace
+
+document parse_toml(std::string_view text, const document_limits& bounds) {
+  document doc;
+  const auto most = std::min(bounds.bytes_max, toml_bytes_max);
+  if (text.size() > most) {
+    doc.refused = "The TOML is larger than " + std::to_string(most >> 10) + " KiB.";
+    return doc;
+  }
+  if (too_dotted(text)) {
+    doc.refused = "A key has more than " + std::to_string(dots_max) + " parts.";
+    return doc;
+  }
+  const place_finder places{text};
+  try {
+    const auto table = toml::parse(text);
+    struct todo {
+      const toml::node* node;
+      std::uint32_t parent;
+      std::string key;
+      std::size_t depth;
+    };
+    // Depth first with the children of one container in their order of place.
+    std::vector<todo> stack{{&table, 0, {}, 0}};
+    while (!stack.empty()) {
+      auto t = std::move(stack.back());
+      stack.pop_back();
+      if (doc.nodes.size() >= bounds.nodes_max) {
+        doc.refused = "The document has more than " + std::to_string(bounds.nodes_max) + " values.";
+        break;
+      }
+      if (t.depth > bounds.depth_max) {
+        doc.refused = "The document nests deeper than " + std::to_string(bounds.depth_max) + " levels.";
+        break;
+      }
+      const auto& from = t.node->source().begin;
+      const auto& to = t.node->source().end;
+      doc_node n;
+      n.key = std::move(t.key);
+      n.line = from.line;
+      n.begin = places.line_begin(from.line);
+      n.end = places.line_end(std::max(from.line, to.column <= 1 && to.line > from.line ? to.line - 1 : to.line));
+      std::vector<todo> children;
+      if (auto* map = t.node->as_table()) {
+        n.kind = node_kind::map;
+        const auto me = doc.add(t.parent, std::move(n));
+        for (auto&& [k, v] : *map)
+          children.push_back({&v, me, std::string{k.str()}, t.depth + 1});
+        std::stable_sort(children.begin(), children.end(), [](const todo& a, const todo& b) {
+          const auto &x = a.node->source().begin, &y = b.node->source().begin;
+          return x.line != y.line ? x.line < y.line : x.column < y.column;
+        });
+      } else if (auto* list = t.node->as_array()) {
+        n.kind = node_kind::list;
+        const auto me = doc.add(t.parent, std::move(n));
+        for (auto& v : *list)
+          children.push_back({&v, me, {}, t.depth + 1});
+      } else {
+        n.kind = t.node->is_boolean() ? node_kind::boolean : t.node->is_number() ? node_kind::number : node_kind::string;
+        if (auto* s = t.node->as_string()) {
+          n.text = s->get();
+        } else {
+          std::ostringstream out;
+          t.node->visit([&](auto&& v) {
+            if constexpr (toml::is_value<decltype(v)>)
+              out << v;
+          });
+          n.text = std::move(out).str();
+        }
+        doc.add(t.parent, std::move(n));
+      }
+      for (auto it = children.rbegin(); it != children.rend(); ++it)
+        stack.push_back(std::move(*it));
+    }
+  } catch (const toml::parse_error& e) {
+    const auto& at = e.source().begin;
+    doc.error = parse_error{std::string{e.description()}.substr(0, 200), at.line, at.column, std::min<std::uint64_t>(places.line_begin(at.line) + (at.column == 0 ? 0 : at.column - 1), text.size())};
+  } catch (const std::exception& e) {
+    doc.error = parse_error{std::string{e.what()}.substr(0, 200), 1, 1, 0};
+  }
+  return doc;
+}
+
+} // namespace fm::extractors

@@ -1,0 +1,281 @@
+// Keys, records and searching.
+#include "actors/files/file_shelf.hpp"
+
+#include "protocol/base/json_writer.hpp"
+#include "protocol/base/logging.hpp"
+#include "protocol/base/sha256.hpp"
+#include "protocol/base/text.hpp"
+
+#include <algorithm>
+#include <simdjson.h>
+
+namespace fm {
+namespace {
+constexpr std::size_t search_words_max = 16;
+constexpr std::size_t line_bytes_max = 2'000;
+
+std::string folder(const case_id& c) { return "cases/" + c.value + "/"; }
+std::string folder(const case_id& c, const std::string& file) { return folder(c) + file + "/"; }
+
+std::string record_json(const case_file& f) {
+  std::string out;
+  json_writer w{out};
+  w.begin_object().member("v", 1).member("id", f.id).member("case", f.in_case.value).member("name", f.name).member("content_type", f.content_type);
+  w.member("description", f.description).member("bytes", f.bytes).member("sha256", f.sha256).member("status", f.status).member("data_type", f.data_type);
+  w.member("confidence", f.confidence).member("compression", f.compression).member("summary", f.summary).member("error", f.error);
+  w.key("insights").begin_array();
+  for (auto& i : f.insights)
+    w.value(i);
+  w.end_array().member("uploaded_by", f.uploaded_by.value).member("uploaded_at", to_iso8601(f.uploaded_at));
+  w.member("processed_at", f.processed_at ? to_iso8601(*f.processed_at) : std::string{});
+  w.end_object();
+  return out;
+}
+outcome<case_file> read_record(std::string_view json) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::uint64_t version = 0;
+  if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || root["v"].get_uint64().get(version) != simdjson::SUCCESS || version != 1)
+    return make_unavailable("A file record is damaged or of a newer version.");
+  const auto text = [&](const char* name) {
+    std::string_view v;
+    return root[name].get_string().get(v) == simdjson::SUCCESS ? std::string{v} : std::string{};
+  };
+  const auto real = [&](const char* name) {
+    double v = 0;
+    return root[name].get_double().get(v) == simdjson::SUCCESS ? v : 0.0;
+  };
+  case_file f;
+  f.id = text("id");
+  f.in_case = case_id{text("case")};
+  f.name = text("name");
+  f.content_type = text("content_type");
+  f.description = text("description");
+  f.sha256 = text("sha256");
+  f.status = text("status");
+  f.data_type = text("data_type");
+  f.confidence = real("confidence");
+  f.compression = real("compression");
+  f.summary = text("summary");
+  f.error = text("error");
+  if (root["bytes"].get_uint64().get(f.bytes) != simdjson::SUCCESS)
+    return make_unavailable("A file record is damaged.");
+  simdjson::dom::array insights;
+  if (root["insights"].get_array().get(insights) == simdjson::SUCCESS)
+    for (auto i : insights)
+      if (std::string_view v; i.get_string().get(v) == simdjson::SUCCESS)
+        f.insights.emplace_back(v);
+  f.uploaded_by = user_id{text("uploaded_by")};
+  f.uploaded_at = from_iso8601(text("uploaded_at")).value_or(timestamp{});
+  f.processed_at = from_iso8601(text("processed_at"));
+  return f;
+}
+
+failure no_file() { return make_failure(errc::not_found, "There is no such file in this case."); }
+bool sane_id(const std::string& id) {
+  return id.starts_with("file_") && id.size() == 17 && std::all_of(id.begin() + 5, id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+outcome<done_t> write_blob(blob_store& blobs, const std::string& key, const std::string& type, std::string_view bytes) {
+  auto w = blobs.put(key, type);
+  if (!w)
+    return w.error();
+  constexpr std::size_t piece = 1U << 20;
+  for (std::size_t at = 0; at < bytes.size(); at += piece)
+    if (auto r = (*w)->write(bytes.substr(at, piece)); !r)
+      return r.error();
+  if (auto r = (*w)->finish(); !r)
+    return r.error();
+  return done;
+}
+} // namespace
+
+std::string safe_file_name(std::string_view given) {
+  if (const auto slash = given.find_last_of("/\\"); slash != std::string_view::npos)
+    given.remove_prefix(slash + 1);
+  auto name = to_valid_utf8(trimmed(given));
+  for (auto& c : name)
+    if (static_cast<unsigned char>(c) < 0x20 || c == '"')
+      c = '_';
+  name.resize(utf8_floor(name, std::min<std::size_t>(name.size(), 255)));
+  return name.empty() || name == "." || name == ".." ? "file" : name;
+}
+
+outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& who, const case_id& id, const new_file& file) {
+  if (!file.bytes || file.bytes->empty()) {
+    auto f = make_failure(errc::invalid, "The file is empty.");
+    return f.with_fact("field", "file");
+  }
+  if (file.bytes->size() > settings_.upload_bytes_max)
+    return make_failure(errc::too_large, "A file may have " + std::to_string(settings_.upload_bytes_max) + " bytes; this one has " + std::to_string(file.bytes->size()) + ".");
+  const auto sha = sha256_hex(*file.bytes);
+  std::lock_guard one{gate(id)};
+  auto held = list(id);
+  if (!held)
+    return held.error();
+  std::uint64_t sum = 0;
+  for (auto& f : *held) {
+    sum += f.bytes;
+    if (f.sha256 == sha) {
+      auto again = f;
+      again.duplicate_of = f.id;
+      file_analysis a;
+      a.data_type = f.data_type;
+      a.confidence = f.confidence;
+      a.summary = f.summary;
+      a.insights = f.insights;
+      a.error = f.error;
+      return std::pair{std::move(again), std::move(a)};
+    }
+  }
+  if (held->size() >= settings_.case_files_max || sum + file.bytes->size() > settings_.case_bytes_max)
+    return make_failure(errc::too_large, "This case has no room for another file: at most " + std::to_string(settings_.case_files_max) + " files and " +
+                                             std::to_string(settings_.case_bytes_max >> 20U) + " MiB in all.");
+  case_file f;
+  f.id = random_id(*deps_.random, "file_");
+  f.in_case = id;
+  f.name = safe_file_name(file.name);
+  f.content_type = file.content_type.substr(0, 200);
+  f.description = to_valid_utf8(file.description).substr(0, 2'000);
+  f.bytes = file.bytes->size();
+  f.sha256 = sha;
+  f.uploaded_by = who.user;
+  f.uploaded_at = deps_.clock->now();
+  if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "content", "application/octet-stream", *file.bytes); !w)
+    return w.error();
+  auto a = deps_.analyse(f.name, f.content_type, *file.bytes, file.data_type);
+  f.data_type = a.data_type;
+  f.confidence = a.confidence;
+  f.summary = a.summary;
+  f.insights = a.insights;
+  f.error = a.error;
+  f.status = a.error.empty() ? "completed" : "failed";
+  f.compression = a.text.empty() ? 0 : static_cast<double>(f.bytes) / static_cast<double>(a.text.size());
+  f.processed_at = deps_.clock->now();
+  if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "analysis.json", "application/json", a.json.empty() ? "{}" : a.json); !w)
+    return w.error();
+  if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "record.json", "application/json", record_json(f)); !w)
+    return w.error();
+  return std::pair{std::move(f), std::move(a)};
+}
+
+outcome<std::vector<case_file>> file_shelf::list(const case_id& id) const {
+  std::vector<case_file> out;
+  std::string after;
+  for (;;) {
+    auto page = deps_.blobs->list(folder(id), after, 1'000);
+    if (!page)
+      return page.error();
+    for (auto& blob : page->blobs) {
+      after = blob.key;
+      if (!blob.key.ends_with("/record.json"))
+        continue;
+      auto json = deps_.blobs->read(blob.key, 0, 1U << 20);
+      if (!json) {
+        if (json.error().code == errc::not_found)
+          continue; // removed meanwhile
+        return json.error();
+      }
+      if (auto f = read_record(*json))
+        out.push_back(std::move(*f));
+      else
+        log::error("files", blob.key + ": " + f.error().detail);
+    }
+    if (!page->more)
+      break;
+  }
+  std::stable_sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.uploaded_at < b.uploaded_at; });
+  return out;
+}
+
+outcome<case_file> file_shelf::read(const case_id& id, const std::string& file) const {
+  if (!sane_id(file))
+    return no_file();
+  auto json = deps_.blobs->read(folder(id, file) + "record.json", 0, 1U << 20);
+  if (!json)
+    return json.error().code == errc::not_found ? no_file() : json.error();
+  return read_record(*json);
+}
+
+outcome<std::string> file_shelf::analysis(const case_id& id, const std::string& file) const {
+  if (auto f = read(id, file); !f)
+    return f.error();
+  return deps_.blobs->read(folder(id, file) + "analysis.json", 0, 64U << 20);
+}
+
+outcome<std::string> file_shelf::bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length) const {
+  auto f = read(id, file);
+  if (!f)
+    return f.error();
+  return deps_.blobs->read(folder(id, file) + "content", offset, length);
+}
+
+outcome<done_t> file_shelf::remove(const case_id& id, const std::string& file) {
+  std::lock_guard one{gate(id)};
+  if (auto f = read(id, file); !f)
+    return f.error();
+  for (const char* part : {"record.json", "analysis.json", "content"}) // the record first: from then on it is gone
+    if (auto r = deps_.blobs->remove(folder(id, file) + part); !r)
+      return r.error();
+  return done;
+}
+
+outcome<std::vector<file_match>> file_shelf::search(const case_id& id, const std::string& query, std::size_t limit) const {
+  std::vector<std::string> words;
+  const auto lower_query = ascii_lower(query);
+  for (std::string_view rest = lower_query; !rest.empty() && words.size() < search_words_max;) {
+    const auto from = rest.find_first_not_of(" \t\r\n");
+    if (from == std::string_view::npos)
+      break;
+    const auto to = std::min(rest.find_first_of(" \t\r\n", from), rest.size());
+    words.emplace_back(rest.substr(from, to - from));
+    rest.remove_prefix(to);
+  }
+  if (words.empty()) {
+    auto f = make_failure(errc::invalid, "query must name at least one word.");
+    return f.with_fact("field", "query");
+  }
+  auto files = list(id);
+  if (!files)
+    return files.error();
+  std::vector<file_match> out;
+  for (auto& f : *files) {
+    auto bytes = deps_.blobs->read(folder(id, f.id) + "content", 0, f.bytes);
+    if (!bytes)
+      continue;
+    const auto lower = ascii_lower(*bytes);
+    std::uint64_t line = 1, at = 0;
+    while (at < lower.size() && out.size() < limit) {
+      // The rarest way first: jump to the next place of the first word, then look at its line.
+      const auto hit = lower.find(words.front(), at);
+      if (hit == std::string::npos)
+        break;
+      const auto before = lower.rfind('\n', hit);
+      const auto begin = before == std::string::npos ? 0 : before + 1;
+      const auto end = std::min(lower.find('\n', hit), lower.size());
+      line += static_cast<std::uint64_t>(std::count(lower.begin() + static_cast<std::ptrdiff_t>(at), lower.begin() + static_cast<std::ptrdiff_t>(std::max<std::uint64_t>(begin, at)), '\n'));
+      const auto text = std::string_view{lower}.substr(begin, end - begin);
+      if (std::all_of(words.begin(), words.end(), [&](auto& w) { return text.find(w) != std::string_view::npos; })) {
+        file_match m;
+        m.file = f;
+        m.line = line;
+        m.begin = begin;
+        m.end = end;
+        const auto whole = std::string_view{*bytes}.substr(begin, end - begin);
+        m.text = to_valid_utf8(whole.substr(0, utf8_floor(whole, std::min(whole.size(), line_bytes_max))));
+        for (auto& w : words)
+          for (auto p = text.find(w); p != std::string_view::npos && m.highlights.size() < 64; p = text.find(w, p + w.size()))
+            m.highlights.emplace_back(begin + p, begin + p + w.size());
+        std::sort(m.highlights.begin(), m.highlights.end());
+        out.push_back(std::move(m));
+      }
+      if (end >= lower.size())
+        break;
+      at = end + 1;
+      ++line;
+    }
+  }
+  return out;
+}
+
+} // namespace fm

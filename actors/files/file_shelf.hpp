@@ -1,0 +1,54 @@
+// Files of cases over a blob store: "cases/<case>/<file>/content", "…/analysis.json" and, last and in one step,
+// "…/record.json". A file without a record was never acknowledged and is never shown. Thread-safe; blocks.
+#pragma once
+
+#include "protocol/base/random.hpp"
+#include "protocol/messages/files_actor.hpp"
+#include "storage/ports/blob_store.hpp"
+
+#include <functional>
+#include <mutex>
+
+namespace fm {
+
+struct file_settings {
+  std::uint64_t upload_bytes_max = 10U << 20;
+  std::uint64_t case_bytes_max = 500U << 20;
+  std::size_t case_files_max = 200;
+};
+/// Pure: name, declared type and bytes in, result out. Never throws.
+using analyse_file = std::function<file_analysis(const std::string& name, const std::string& content_type, std::string_view bytes,
+                                                 const std::string& chosen_type)>;
+
+struct file_deps {
+  blob_store_ptr blobs;
+  analyse_file analyse;
+  clock_ptr clock;
+  random_ptr random;
+};
+
+class file_shelf {
+public:
+  file_shelf(file_settings settings, file_deps deps) : settings_(settings), deps_(std::move(deps)) {}
+
+  /// Same bytes twice in a case: the file that is there, with duplicate_of set.
+  outcome<std::pair<case_file, file_analysis>> put(const principal& who, const case_id& id, const new_file& file);
+  outcome<std::vector<case_file>> list(const case_id& id) const; ///< oldest first
+  outcome<case_file> read(const case_id& id, const std::string& file) const;
+  outcome<std::string> analysis(const case_id& id, const std::string& file) const;
+  outcome<std::string> bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length) const;
+  outcome<done_t> remove(const case_id& id, const std::string& file);
+  outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit) const;
+
+private:
+  std::mutex& gate(const case_id& id) const { return gates_[std::hash<case_id>{}(id) % gates_.size()]; }
+
+  file_settings settings_;
+  file_deps deps_;
+  mutable std::array<std::mutex, 64> gates_; ///< one upload at a time into a case
+};
+
+/// A name without its path, at most 255 bytes of valid UTF-8; "file" when nothing is left.
+std::string safe_file_name(std::string_view given);
+
+} // namespace fm

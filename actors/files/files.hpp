@@ -1,0 +1,23 @@
+// The files actor: does the work on the bounded executor and tells the case, so that a case never waits for a file.
+#pragma once
+
+#include "actors/files/file_shelf.hpp"
+#include "actors/support/offload.hpp"
+#include "protocol/messages/case_registry_actor.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <memory>
+
+namespace fm {
+
+struct files_actor_deps {
+  std::shared_ptr<file_shelf> shelf;
+  offload_ptr work;   ///< uploads and their analysis
+  offload_ptr readers; ///< lists and contents; must not wait behind analysis
+  case_registry_actor registry;
+};
+
+files_actor spawn_files(caf::actor_system& system, files_actor_deps deps);
+
+} // namespace fm

@@ -1,0 +1,15 @@
+// What an uploaded file is and says: the extractors behind the one function that the files actor calls.
+#pragma once
+
+#include "protocol/model/files.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace fm::app {
+
+/// Pure and bounded. `chosen_type` (a person's choice) wins over what is found.
+file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes,
+                                    const std::string& chosen_type);
+
+} // namespace fm::app
