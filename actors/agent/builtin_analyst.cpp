@@ -155,6 +155,24 @@ analyst_answer answer_builtin(const analyst_input& input) {
     if (a.from_ms)
       needs += std::to_string(++n) + ". What changed shortly before " + evidence::render_time(*a.from_ms).substr(a.year_known ? 0 : 5) + " (deploys, configuration, traffic).\n";
     needs += std::to_string(++n) + ". The same kind of log from a time when all was well, to see which patterns are new.\n";
+  } else if (!input.analyses.empty()) {
+    constexpr std::size_t files_max = 3;
+    chunks.push_back("## What the files of this case say\n\n");
+    std::string seen;
+    const auto from = input.analyses.size() > files_max ? input.analyses.size() - files_max : 0;
+    for (auto i = input.analyses.size(); i-- > from;) {
+      auto text = input.analyses[i];
+      for (auto at = text.find("```"); at != std::string::npos; at = text.find("```")) // would end the block around it
+        text.replace(at, 3, "~~~");
+      chunks.push_back("```\n" + text + (text.ends_with('\n') ? "" : "\n") + "```\n\n");
+      seen += " " + text;
+    }
+    result.response_type = "ANSWER";
+    result.confidence = 0.5;
+    std::size_t n = 0;
+    for (auto* hint : advice_for(seen))
+      needs += std::to_string(++n) + ". About " + std::string{hint->topic} + ": " + std::string{hint->ask} + ".\n";
+    needs += std::to_string(++n) + ". What changed shortly before the first of these lines (deploys, configuration, traffic).\n";
   } else {
     chunks.push_back("I see no log, trace or metrics in this case yet, so there is nothing I could check. "
                      "Paste the lines around the first failure (a few hundred are better than ten).\n\n");

@@ -11,6 +11,7 @@ namespace fm {
 struct analyst_input {
   std::string question;
   std::vector<std::string> earlier; ///< what people wrote before in this case, oldest first
+  std::vector<std::string> analyses; ///< what the analysis of the case's files said, oldest first
   std::string case_title;
   std::string case_status;
   std::uint32_t turn_number = 1;

@@ -96,7 +96,9 @@ void ask_analyst(runner_pointer self, const std::vector<message>& history) {
   analyst_input input;
   input.question = st.job.the_turn.content;
   for (auto& m : history)
-    if (m.role == message_role::user)
+    if (m.type == message_type::system_event && m.metadata.contains("file_id"))
+      input.analyses.push_back(m.content);
+    else if (m.role == message_role::user && m.type != message_type::data_upload)
       input.earlier.push_back(m.content);
   input.case_title = st.job.record.title;
   input.case_status = std::string{name_of(st.job.record.status)};

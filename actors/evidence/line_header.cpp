@@ -473,7 +473,7 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
     return h;
   }
   for (int item = 0; item < 10 && !r.done(); ++item) {
-    while (!r.done() && (is_space(r.peek()) || r.peek() == ']' || r.peek() == ')' || r.peek() == ',' || r.peek() == '|' || r.peek() == '"' ||
+    while (!r.done() && (is_space(r.peek()) || r.peek() == ']' || r.peek() == ')' || r.peek() == ',' || r.peek() == '|' ||
                          (r.peek() == '-' && (is_space(r.peek(1)) || r.peek(1) == '\0')) || (r.peek() == ':' && is_space(r.peek(1)))))
       ++r.at;
     if (r.done())
