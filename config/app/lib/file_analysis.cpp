@@ -1,9 +1,9 @@
-// Logs go to the log analysis; text is described; what cannot be read as text says so.
+// Classified by content first; logs go to the log analysis, everything else to its extractor.
 #include "config/app/lib/file_analysis.hpp"
 
+#include "actors/evidence/extractors/extract.hpp"
 #include "actors/evidence/log_triage.hpp"
 #include "actors/evidence/render.hpp"
-#include "protocol/base/json_writer.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
@@ -44,24 +44,26 @@ file_analysis of_log(std::string_view bytes) {
 } // namespace
 
 file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type) {
-  (void)name;
-  (void)content_type;
-  if (chosen_type == "logs_and_errors" || (chosen_type.empty() && evidence::looks_like_log(bytes.substr(0, 1U << 20))))
-    return of_log(bytes);
-  file_analysis out;
-  const auto sample = bytes.substr(0, 64U << 10);
-  const bool text = std::count(sample.begin(), sample.end(), '\0') == 0 && is_valid_utf8(sample.substr(0, utf8_floor(sample, sample.size())));
-  if (!text) {
-    out.error = "its content is not text, and this server has no reader for its kind.";
-    return out;
+  namespace ex = extractors;
+  auto what = ex::classify(name, content_type, bytes);
+  if (const auto chosen = ex::data_type_from_string(chosen_type)) { // a person's choice wins
+    what.type = *chosen;
+    what.confidence = 1;
   }
-  out.data_type = chosen_type.empty() ? "unstructured_text" : chosen_type;
-  out.confidence = chosen_type.empty() ? 0.5 : 1.0;
-  const auto lines = static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n')) + (bytes.ends_with('\n') ? 0 : 1);
-  out.summary = std::to_string(lines) + " lines of text, " + std::to_string(bytes.size()) + " bytes.";
-  out.text = to_valid_utf8(bytes.substr(0, utf8_floor(bytes, std::min<std::size_t>(bytes.size(), 2'000))));
-  json_writer w{out.json};
-  w.begin_object().member("schema", 1).member("lines", lines).member("bytes", bytes.size()).end_object();
+  if (what.type == ex::data_type::logs_and_errors)
+    return of_log(bytes);
+  const auto x = ex::extract(what, name, bytes);
+  file_analysis out;
+  out.data_type = std::string{ex::to_string(x.type)};
+  out.confidence = x.confidence;
+  out.summary = x.summary;
+  for (auto& i : x.insights)
+    out.insights.push_back(i.text);
+  out.text = x.full;
+  out.json = ex::render_json(x);
+  if (x.refused)
+    out.error = *x.refused;
+  cut(out.text, text_bytes_max);
   return out;
 }
 
