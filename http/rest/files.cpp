@@ -35,7 +35,7 @@ void with_case_read(const rest_deps_ptr& rest, const exchange_ptr& x, Then then)
   ask_case(rest->registry, x, read_case{who_of(x), {}}, [x, then](const case_view& v) { then(v); });
 }
 
-void upload(const rest_deps_ptr& rest, const exchange_ptr& x) {
+void store(const rest_deps_ptr& rest, const exchange_ptr& x) {
   auto parts = parse_multipart(x->in.header("content-type"), x->in.body);
   if (!parts)
     return x->fail(parts.error());
@@ -58,19 +58,21 @@ void upload(const rest_deps_ptr& rest, const exchange_ptr& x) {
   if (!found)
     return x->fail(invalid_field("file", "The form must have a part named file."));
   x->in.body.clear();
-  x->extend_deadline(rest->query_deadline);
-  with_case_read(rest, x, [rest, x, m = std::move(m)](const case_view&) {
-    ask(rest->files, x, m, [x](const std::pair<case_file, file_analysis>& stored) {
-      auto& [f, a] = stored;
-      auto r = json_response(201, [&, &f = f, &a = a](json_writer& w) {
-        write_file(w, f);
-        w.key("agent_response").begin_object().member("response_type", a.error.empty() ? "ANSWER" : "NEEDS_MORE_DATA");
-        w.member("content", !a.error.empty() ? "This file could not be analysed: " + a.error : a.text.empty() ? a.summary : a.summary + "\n\n" + a.text);
-        w.member("confidence_score", a.confidence).end_object();
-      });
-      x->respond(std::move(r.with("Location", "/api/v1/cases/" + f.in_case.value + "/data/" + f.id)));
+  ask(rest->files, x, std::move(m), [x](const std::pair<case_file, file_analysis>& stored) {
+    auto& [f, a] = stored;
+    auto r = json_response(201, [&, &f = f, &a = a](json_writer& w) {
+      write_file(w, f);
+      w.key("agent_response").begin_object().member("response_type", a.error.empty() ? "ANSWER" : "NEEDS_MORE_DATA");
+      w.member("content", !a.error.empty() ? "This file could not be analysed: " + a.error : a.text.empty() ? a.summary : a.summary + "\n\n" + a.text);
+      w.member("confidence_score", a.confidence).end_object();
     });
+    x->respond(std::move(r.with("Location", "/api/v1/cases/" + f.in_case.value + "/data/" + f.id)));
   });
+}
+
+void upload(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  x->extend_deadline(rest->query_deadline);
+  with_case_read(rest, x, [rest, x](const case_view&) { store(rest, x); }); // who may not see the case learns nothing else
 }
 
 void list(const rest_deps_ptr& rest, const exchange_ptr& x, const char* member) {

@@ -80,6 +80,8 @@ public:
     const auto lower = ascii_lower(name_);
     const lines all{text_, 400'000};
     all_ = &all;
+    const lines originals{original_, 1}; // for quotes: with its tags, where it had some
+    originals_ = &originals;
     sections_ = sections_of(all);
     x_.format = html_ ? "html" : lower.ends_with(".md") || lower.ends_with(".markdown") || sections_.size() >= 2 ? "markdown" : "text";
     split();
@@ -224,7 +226,7 @@ private:
     f.heavy = heavy;
     f.title = cut_on_word(clean(s.begin, s.end), 240);
     f.at = all_->cite(s.begin, s.end);
-    f.quote = lines{original_}.quote(f.at);
+    f.quote = originals_->quote(f.at);
     f.score = score;
     for (auto& h : sections_)
       if (h.body.begin <= s.begin && s.begin < h.body.end)
@@ -245,7 +247,6 @@ private:
       marks.emplace_back(h.body.begin, kind);
     }
     std::size_t m = 0;
-    const lines original{original_};
     for (auto& s : sentences_) {
       while (m + 1 < marks.size() && marks[m + 1].first <= s.begin)
         ++m;
@@ -364,7 +365,7 @@ private:
   std::string_view name_, original_, text_;
   std::string blanked_, terms_;
   bool html_ = false;
-  const lines* all_ = nullptr;
+  const lines *all_ = nullptr, *originals_ = nullptr;
   std::vector<section> sections_;
   std::vector<sentence> sentences_;
   extraction x_;

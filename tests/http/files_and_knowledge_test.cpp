@@ -1,0 +1,195 @@
+// Files of a case and knowledge beyond cases, over a real server.
+#include "http/core/multipart.hpp"
+#include "tests/http/rest_fixture.hpp"
+
+namespace fm::http {
+namespace {
+using testing::HasSubstr;
+
+std::string form(const std::string& name, const std::string& bytes, const std::string& more = {}) {
+  return "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\nContent-Type: text/plain\r\n\r\n" + bytes + "\r\n" + more + "--XX--\r\n";
+}
+const header_list as_form{{"Content-Type", "multipart/form-data; boundary=XX"}};
+
+struct files_test : rest_test {
+  http_answer upload(const std::string& id, const std::string& name, const std::string& bytes) { return call("POST", at(id, "/data"), form(name, bytes), as_form); }
+};
+using knowledge_test = rest_test;
+
+TEST(multipart, PartsFieldsAndNamesAreRead) {
+  const auto body = form("a \\\"b\\\".log", "line 1\r\nline 2", "--XX\r\nContent-Disposition: form-data; name=description\r\n\r\nmine\r\n");
+  auto parts = parse_multipart("multipart/form-data; boundary=\"XX\"", body);
+  ASSERT_TRUE(parts) << parts.error().detail;
+  ASSERT_EQ(parts->size(), 2U);
+  EXPECT_EQ((*parts)[0].file_name, "a \"b\".log");
+  EXPECT_EQ((*parts)[0].bytes, "line 1\r\nline 2");
+  EXPECT_EQ((*parts)[0].content_type, "text/plain");
+  EXPECT_EQ((*parts)[1].name, "description");
+  EXPECT_EQ((*parts)[1].bytes, "mine");
+}
+
+TEST(multipart, CrookedBodiesAreRefusedWithASentence) {
+  const std::string type = "multipart/form-data; boundary=XX";
+  for (const std::string body : {"", "--XX", "--XX\r\n", "--XX\r\nno colon\r\n\r\nx\r\n--XX--", "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\ncut off",
+                                 "--XX\r\nContent-Disposition: attachment\r\n\r\nx\r\n--XX--", "--YY--", "--XXjunk\r\n\r\n"})
+    EXPECT_EQ(parse_multipart(type, body).error().code, errc::invalid) << body;
+  EXPECT_EQ(parse_multipart("application/json", "{}").error().code, errc::unsupported_media_type);
+  EXPECT_EQ(parse_multipart("multipart/form-data", "x").error().code, errc::invalid);
+  std::string many;
+  for (int i = 0; i < 40; ++i)
+    many += "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n";
+  EXPECT_EQ(parse_multipart(type, many + "--XX--").error().code, errc::invalid);
+}
+
+TEST_F(files_test, AnUploadIsAnalysedToldToTheCaseAndReadBack) {
+  const auto id = new_case();
+  const auto a = upload(id, "../etc/app.log", "first line\nsecond line\n");
+  ASSERT_EQ(a.status, 201) << a.body;
+  const auto body = a.parsed();
+  EXPECT_EQ(body["filename"].text(), "app.log") << "no paths";
+  EXPECT_EQ(body["processing_status"].text(), "completed");
+  EXPECT_EQ(body["classification"]["data_type"].text(), "logs_and_errors");
+  EXPECT_THAT(body["agent_response"]["content"].text(), HasSubstr("first line"));
+  const auto file = body["file_id"].text();
+  EXPECT_EQ(a.header("location"), at(id, "/data/" + file));
+  const auto messages = get(at(id, "/messages")).parsed()["messages"];
+  ASSERT_EQ(messages.items().size(), 2U);
+  EXPECT_EQ(messages.items()[0]["type"].text(), "data_upload");
+  EXPECT_EQ(messages.items()[1]["type"].text(), "system_event");
+  EXPECT_EQ(messages.items()[1]["metadata"]["file_id"].text(), file);
+  EXPECT_EQ(get(at(id, "/data/" + file)).parsed()["analysis"]["schema"].whole(), 1U);
+  EXPECT_EQ(get(at(id, "/uploaded-files/" + file)).status, 200);
+  EXPECT_EQ(get(at(id, "/uploaded-files")).parsed()["files"].items().size(), 1U);
+  EXPECT_EQ(get(at(id, "/data/" + file + "/content")).body, "first line\nsecond line\n");
+}
+
+TEST_F(files_test, RangesGiveTheBytesThatWereAsked) {
+  const auto id = new_case();
+  const auto file = upload(id, "a.log", "0123456789").parsed()["file_id"].text();
+  const auto path = at(id, "/data/" + file + "/content");
+  const auto part = get(path, {{"Range", "bytes=2-4"}});
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(part.body, "234");
+  EXPECT_EQ(part.header("content-range"), "bytes 2-4/10");
+  EXPECT_EQ(get(path, {{"Range", "bytes=-3"}}).body, "789");
+  EXPECT_EQ(get(path, {{"Range", "bytes=7-"}}).body, "789");
+  EXPECT_EQ(get(path, {{"Range", "bytes=10-"}}).status, 416);
+  EXPECT_EQ(get(path, {{"Range", "bytes=0-1,3-4"}}).status, 200) << "several ranges: the whole";
+}
+
+TEST_F(files_test, SameBytesTwiceAreOneFileAndLimitsAreKept) {
+  const auto id = new_case();
+  const auto first = upload(id, "a.log", "same").parsed()["file_id"].text();
+  const auto again = upload(id, "b.log", "same");
+  EXPECT_EQ(again.status, 201);
+  EXPECT_EQ(again.parsed()["duplicate_of"].text(), first);
+  EXPECT_EQ(get(at(id, "/messages")).parsed()["total_count"].whole(), 2U) << "nothing new to tell";
+  EXPECT_EQ(upload(id, "big.log", std::string(100'001, 'x')).status, 413);
+  EXPECT_EQ(upload(id, "empty.log", "").status, 422);
+  EXPECT_EQ(upload(id, "c.log", "two").status, 201);
+  EXPECT_EQ(upload(id, "d.log", "three").status, 201);
+  EXPECT_EQ(upload(id, "e.log", "four").status, 413) << "three files a case";
+  EXPECT_EQ(call("POST", at(id, "/data"), "x", {{"Content-Type", "text/plain"}}).status, 415);
+  EXPECT_EQ(call("POST", at(id, "/data"), "--XX\r\nContent-Disposition: form-data; name=other\r\n\r\nx\r\n--XX--", as_form).status, 422);
+}
+
+TEST_F(files_test, WhatCannotBeProcessedStaysWithItsReason) {
+  const auto id = new_case();
+  const auto a = upload(id, "x.bad", "bytes");
+  ASSERT_EQ(a.status, 201);
+  EXPECT_EQ(a.parsed()["processing_status"].text(), "failed");
+  EXPECT_EQ(a.parsed()["data_type"].text(), "unanalyzable");
+  EXPECT_EQ(a.parsed()["error"].text(), "It cannot be read.");
+}
+
+TEST_F(files_test, AnotherUsersFilesDoNotExistAndRemovedOnesAreGone) {
+  const auto id = new_case();
+  const auto file = upload(id, "a.log", "text here").parsed()["file_id"].text();
+  for (const auto& path : {at(id, "/data"), at(id, "/data/" + file), at(id, "/data/" + file + "/content"), at(id, "/uploaded-files")})
+    EXPECT_EQ(call("GET", path, {}, {}, ben).status, 404) << path;
+  EXPECT_EQ(call("POST", at(id, "/data"), form("b.log", "x"), as_form, ben).status, 404);
+  EXPECT_EQ(call("DELETE", at(id, "/data/" + file), {}, {}, ben).status, 404);
+  EXPECT_EQ(call("DELETE", at(id, "/data/" + file)).status, 204);
+  EXPECT_EQ(get(at(id, "/data/" + file)).status, 404);
+  EXPECT_EQ(get(at(id, "/data/../../x")).status, 404);
+  EXPECT_EQ(call("DELETE", at(id, "/data/" + file)).status, 404);
+}
+
+TEST_F(files_test, SearchFindsLinesWithAllWordsAndTheirBytes) {
+  const auto id = new_case();
+  const std::string text = "alpha beta\nBeta failed\nfailed ALPHA beta\n";
+  ASSERT_EQ(upload(id, "a.log", text).status, 201);
+  const auto found = post(at(id, "/evidence/search"), R"({"query":"beta alpha failed"})").parsed();
+  ASSERT_EQ(found["total_results"].whole(), 1U);
+  const auto hit = found["results"].items()[0];
+  EXPECT_EQ(hit["line"].whole(), 3U);
+  EXPECT_EQ(text.substr(hit["begin"].whole(), hit["end"].whole() - hit["begin"].whole()), "failed ALPHA beta");
+  EXPECT_EQ(hit["highlights"].items().size(), 3U);
+  EXPECT_EQ(post(at(id, "/evidence/search"), R"({"query":" "})").status, 422);
+  EXPECT_EQ(post(at(id, "/evidence/search"), R"({"query":"x","limit":0})").status, 422);
+}
+
+TEST_F(knowledge_test, OnesOwnDocumentsAreAddedFoundChangedAndRemoved) {
+  const auto me = get("/api/v1/auth/me").parsed()["user_id"].text();
+  const auto own = "/api/v1/users/" + me + "/kb";
+  const auto added = post(own + "/documents", R"({"title":"Redis out of memory","content":"Keys vanish when maxmemory is reached.","tags":["redis"],"document_type":"note"})");
+  ASSERT_EQ(added.status, 201) << added.body;
+  const auto id = added.parsed()["document_id"].text();
+  EXPECT_TRUE(added.parsed()["indexed"].truth());
+  const auto found = post(own + "/search", R"({"query":"our cache evicts entries, no RAM","limit":3})").parsed();
+  ASSERT_GE(found["total_results"].whole(), 1U);
+  EXPECT_EQ(found["results"].items()[0]["document_id"].text(), id);
+  EXPECT_EQ(get(own + "/documents").parsed()["total_count"].whole(), 1U);
+  EXPECT_EQ(get(own + "/documents?tag=nothing").parsed()["total_count"].whole(), 0U);
+  EXPECT_THAT(get("/api/v1/knowledge/documents/" + id).parsed()["content"].text(), HasSubstr("vanish"));
+  const auto changed = call("PUT", "/api/v1/knowledge/documents/" + id, R"({"content":"Now about printers.","expected_version":1})");
+  EXPECT_EQ(changed.status, 200) << changed.body;
+  EXPECT_EQ(changed.parsed()["version"].whole(), 2U);
+  EXPECT_EQ(call("PUT", "/api/v1/knowledge/documents/" + id, R"({"title":"x"})", {{"If-Match", "\"1\""}}).status, 409);
+  EXPECT_EQ(get(own + "/stats").parsed()["total_documents"].whole(), 1U);
+  EXPECT_EQ(call("GET", "/api/v1/knowledge/documents/" + id, {}, {}, ben).status, 404);
+  EXPECT_EQ(call("GET", own + "/stats", {}, {}, ben).status, 404);
+  EXPECT_EQ(call("DELETE", own + "/documents/" + id).status, 204);
+  EXPECT_EQ(get("/api/v1/knowledge/documents/" + id).status, 404);
+}
+
+TEST_F(knowledge_test, WhatEverybodySharesIsForAdministratorsToChange) {
+  EXPECT_EQ(post("/api/v1/knowledge/documents", R"({"title":"t","content":"c"})").status, 403);
+  EXPECT_EQ(post("/api/v1/knowledge/starter-pack", "").status, 403);
+  EXPECT_EQ(get("/api/v1/knowledge/documents").status, 200);
+  EXPECT_EQ(get("/api/v1/knowledge/stats").parsed()["total_documents"].whole(), 0U);
+}
+
+TEST_F(knowledge_test, WrongInputNamesItsField) {
+  const auto me = get("/api/v1/auth/me").parsed()["user_id"].text();
+  const auto own = "/api/v1/users/" + me + "/kb";
+  for (const char* body : {R"({"content":"c"})", R"({"title":"t"})", R"({"title":"t","content":"c","format":"exe"})", R"({"title":1})"})
+    EXPECT_EQ(post(own + "/documents", body).status, 422) << body;
+  EXPECT_EQ(post(own + "/documents", R"({"title":"t","content":"x","format":"pdf"})").status, 415);
+  EXPECT_EQ(post(own + "/search", R"({"query":""})").status, 422);
+  EXPECT_EQ(post(own + "/search", R"({"query":"x","limit":99})").status, 422);
+  EXPECT_EQ(post("/api/v1/knowledge/documents/bulk-delete", R"({"document_ids":[]})").status, 422);
+}
+
+TEST_F(knowledge_test, TheStarterPackIsInstalledOnceAndBulkWorkIsAJob) {
+  const auto me = get("/api/v1/auth/me").parsed()["user_id"].text();
+  const auto own = "/api/v1/users/" + me + "/kb";
+  const auto job = post(own + "/starter-pack", "");
+  ASSERT_EQ(job.status, 202) << job.body;
+  const auto done_job = get("/api/v1/knowledge/jobs/" + job.parsed()["job_id"].text()).parsed();
+  EXPECT_EQ(done_job["status"].text(), "completed");
+  EXPECT_EQ(done_job["done"].whole(), 2U);
+  ASSERT_EQ(post(own + "/starter-pack", "").status, 202);
+  const auto list = get(own + "/documents").parsed();
+  ASSERT_EQ(list["total_count"].whole(), 2U) << "not twice";
+  const auto ids = R"({"document_ids":[")" + list["documents"].items()[0]["document_id"].text() + R"(","doc_unknown"],"updates":{"tags":["seen"]}})";
+  const auto bulk = post("/api/v1/knowledge/documents/bulk-update", ids).parsed();
+  const auto after = get("/api/v1/knowledge/jobs/" + bulk["job_id"].text()).parsed();
+  EXPECT_EQ(after["done"].whole(), 1U);
+  EXPECT_EQ(after["failed"].whole(), 1U);
+  EXPECT_EQ(after["status"].text(), "failed");
+  EXPECT_EQ(get(own + "/documents?tag=seen").parsed()["total_count"].whole(), 1U);
+  EXPECT_EQ(call("GET", "/api/v1/knowledge/jobs/" + bulk["job_id"].text(), {}, {}, ben).status, 404);
+}
+} // namespace
+} // namespace fm::http

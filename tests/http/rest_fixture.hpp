@@ -1,0 +1,244 @@
+// A whole server with every REST route over stores in memory, and a model that says what it is told.
+#pragma once
+
+#include "actors/cases/case_registry.hpp"
+#include "actors/files/files.hpp"
+#include "actors/identity/identity.hpp"
+#include "actors/knowledge/knowledge.hpp"
+#include "actors/knowledge/lexical_embedder.hpp"
+#include "actors/stores/case_store_actor.hpp"
+#include "http/live/live.hpp"
+#include "http/rest/rest.hpp"
+#include "http/server/server.hpp"
+#include "storage/factory/factory.hpp"
+#include "tests/support/json.hpp"
+#include "tests/support/live_client.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/send.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace fm::http {
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using testing_support::header_list;
+using testing_support::http_answer;
+using testing_support::http_connection;
+using testing_support::json;
+using testing_support::json_quoted;
+using namespace std::chrono_literals;
+
+/// A model that says what it is told to, or nothing until it is cancelled.
+struct told_provider final : chat_provider {
+  std::atomic<bool> silent{false};
+  struct call final : chat_call {
+    void cancel() override {}
+  };
+  std::mutex mutex;
+  std::vector<chat_events> held;
+  std::shared_ptr<chat_call> start(chat_request, chat_events events) override {
+    if (silent) {
+      std::lock_guard lock{mutex};
+      held.push_back(events);
+    } else {
+      events.on_text("The disk of db-1 is full.");
+      events.on_end(chat_end{"stop", {}});
+    }
+    return std::make_shared<call>();
+  }
+  void speak() {
+    silent = false;
+    std::vector<chat_events> now;
+    {
+      std::lock_guard lock{mutex};
+      now.swap(held);
+    }
+    for (auto& e : now) {
+      e.on_text("At last.");
+      e.on_end(chat_end{"stop", {}});
+    }
+  }
+  std::string name() const override { return "told"; }
+  bool local() const override { return true; }
+};
+
+struct quiet_config : caf::actor_system_config {
+  quiet_config() {
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::size_t{2});
+  }
+};
+
+class rest_test : public ::testing::Test {
+protected:
+  rest_test() {
+    auto opened = open_storage(all_in_memory());
+    EXPECT_TRUE(opened);
+    storage = std::move(*opened);
+    writer = spawn_case_store(system, {}, {storage.cases, offloaded, meters});
+    identity_settings who;
+    who.dev_login = true;
+    who.cost = password_cost::minimum;
+    identity = spawn_identity(system, who, {storage.users, storage.sessions, offloaded, clock, random});
+    case_deps cases;
+    cases.writer = writer;
+    cases.store = storage.cases;
+    cases.readers = offloaded;
+    cases.run.store = storage.cases;
+    cases.run.readers = offloaded;
+    cases.run.work = offloaded;
+    cases.run.provider = model;
+    cases.clock = clock;
+    cases.random = random;
+    cases.metrics = meters;
+    registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(), std::move(cases));
+
+    file_settings limits;
+    limits.upload_bytes_max = 100'000;
+    limits.case_files_max = 3;
+    files = spawn_files(system, {std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random}), offloaded, offloaded, registry});
+    knowledge_actor_deps library;
+    library.base = std::make_shared<knowledge_base>(knowledge_settings{}, knowledge_deps{storage.blobs, storage.vectors, make_lexical_embedder(), clock, random, {}});
+    library.work = offloaded;
+    library.clock = clock;
+    library.random = random;
+    library.starter_pack = {{"a.md", "---\ntitle: Disk full\ncategory: linux\ntags: disk, logs\n---\n# Disk full\n\nFree space.\n"},
+                            {"b.md", "---\ntitle: Slow names\ncategory: network\ntags: dns\n---\n# Slow names\n\nAsk the resolver.\n"}};
+    knowledge = spawn_knowledge(system, std::move(library));
+
+    auto rest = std::make_shared<rest_deps>();
+    rest->files = files;
+    rest->knowledge = knowledge;
+    rest->registry = registry;
+    rest->identity = identity;
+    rest->metrics = meters;
+    rest->clock = clock;
+    rest->random = random;
+    rest->version = "9.9.9";
+    rest->agent = "told";
+    rest->dev_login = true;
+    rest->query_deadline = query_deadline;
+    const live_deps live{registry, identity, meters, clock, random, {}, "9.9.9"};
+    rest->stream_turn = [live](const exchange_ptr& x, const case_id& id, const turn_receipt& t) {
+      stream_turn(x, live, id, t);
+    };
+    add_auth_routes(*routes, rest);
+    add_session_routes(*routes, rest);
+    add_case_routes(*routes, rest);
+    add_conversation_routes(*routes, rest);
+    add_health_routes(*routes, rest);
+    add_live_routes(*routes, live);
+    add_file_routes(*routes, rest);
+    add_knowledge_routes(*routes, rest);
+    add_not_yet_routes(*routes, rest);
+
+    server_deps edge;
+    edge.identity = identity;
+    edge.metrics = meters;
+    edge.random = random;
+    edge.settings.port = 0;
+    edge.settings.requests_per_second = 100'000;
+    edge.settings.requests_burst = 100'000;
+    edge.settings.sign_ins_per_minute = 100'000;
+    edge.routes = routes;
+    auto started = start_server(std::move(edge));
+    EXPECT_TRUE(started);
+    server_ = std::move(*started);
+    ada = sign_in("ada");
+    ben = sign_in("ben");
+  }
+
+  ~rest_test() override {
+    model->speak();
+    server_.reset();
+    caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(identity, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(files, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(knowledge, caf::exit_reason::user_shutdown);
+    files = files_actor{};
+    knowledge = knowledge_actor{};
+    registry = case_registry_actor{};
+    identity = identity_actor{};
+    routes.reset();
+    system.await_all_actors_done_soon(*this);
+  }
+
+  std::string sign_in(const std::string& name) {
+    http_connection c{{"127.0.0.1", server_->port()}};
+    const auto a = c.post("/api/v1/auth/dev-login", R"({"username":)" + json_quoted(name) + "}");
+    EXPECT_TRUE(a);
+    EXPECT_EQ(a->status, 200) << a->body;
+    return a->parsed()["access_token"].text();
+  }
+  http_answer call(std::string_view method, std::string_view target, std::string_view body = {},
+                   const header_list& headers = {}, std::optional<std::string> token = {}) {
+    http_connection c{{"127.0.0.1", server_->port()}, token.value_or(ada)};
+    auto a = c.request(method, target, body, headers);
+    EXPECT_TRUE(a) << method << " " << target << ": " << (a ? "" : a.error().detail);
+    return a ? *a : http_answer{};
+  }
+  http_answer get(std::string_view target, const header_list& headers = {}) {
+    return call("GET", target, {}, headers);
+  }
+  http_answer post(std::string_view target, std::string_view body, const header_list& headers = {}) {
+    return call("POST", target, body, headers);
+  }
+  std::string new_case(std::string_view body = R"({"title":"Disk full"})") {
+    const auto a = post("/api/v1/cases", body);
+    EXPECT_EQ(a.status, 201) << a.body;
+    return a.parsed()["case_id"].text();
+  }
+  static std::string at(const std::string& id, const std::string& rest = {}) {
+    return "/api/v1/cases/" + id + rest;
+  }
+
+  /// What the "analysis" says here: that it was asked, and about how much.
+  static file_analysis described(const std::string& name, const std::string&, std::string_view bytes, const std::string& chosen) {
+    file_analysis a;
+    if (name.ends_with(".bad")) {
+      a.error = "It cannot be read.";
+      return a;
+    }
+    a.data_type = chosen.empty() ? "logs_and_errors" : chosen;
+    a.confidence = 0.9;
+    a.summary = std::to_string(bytes.size()) + " bytes";
+    a.insights = {"line 1 matters"};
+    a.text = std::string{bytes.substr(0, bytes.find('\n'))};
+    a.json = "{\"schema\":1}";
+    return a;
+  }
+
+  /// Ends the system at the end of the test; actors that wait for nothing go by themselves.
+  struct ending_system : caf::actor_system {
+    using caf::actor_system::actor_system;
+    void await_all_actors_done_soon(rest_test& t) {
+      caf::anon_send_exit(t.writer, caf::exit_reason::user_shutdown);
+      t.writer = case_store_actor{};
+    }
+  };
+
+  std::chrono::milliseconds query_deadline{20'000};
+  quiet_config config;
+  ending_system system{config};
+  opened_storage storage;
+  offload_ptr offloaded = make_inline_offload();
+  clock_ptr clock = system_clock_source();
+  random_ptr random = seeded_random(11);
+  metrics_ptr meters = std::make_shared<metrics>();
+  std::shared_ptr<told_provider> model = std::make_shared<told_provider>();
+  case_store_actor writer;
+  identity_actor identity;
+  case_registry_actor registry;
+  files_actor files;
+  knowledge_actor knowledge;
+  std::shared_ptr<router> routes = std::make_shared<router>();
+  std::unique_ptr<server> server_;
+  std::string ada, ben;
+};
+
+} // namespace fm::http
