@@ -572,7 +572,7 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
 line_header parse_header(std::string_view line) { return parse_header(line, {}); }
 
 log_layout infer_layout(std::string_view sample) {
-  std::size_t lines = 0, component = 0, dotted = 0, dash = 0;
+  std::size_t all = 0, lines = 0, component = 0, dotted = 0, dash = 0;
   std::size_t at = 0;
   while (at < sample.size() && lines < 500) {
     auto end = std::min(sample.find('\n', at), sample.size());
@@ -580,6 +580,7 @@ log_layout infer_layout(std::string_view sample) {
     at = end + 1;
     log_layout none;
     const auto h = parse_header(line, none);
+    all += !line.empty();
     if (!h.time_ms)
       continue;
     ++lines;
@@ -592,6 +593,7 @@ log_layout infer_layout(std::string_view sample) {
     dash += h.level == severity::none && d != std::string_view::npos && d - h.message <= 40;
   }
   log_layout l;
+  l.headed = lines >= 5 && lines * 10 >= all * 8;
   l.component = lines >= 5 && component * 10 >= lines * 6;
   l.dotted = lines >= 5 && dotted * 10 >= lines * 6;
   l.dash = lines >= 5 && dash * 10 >= lines * 8;

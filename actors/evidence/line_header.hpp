@@ -24,6 +24,7 @@ struct log_layout {
   bool component = false; ///< "name:" stands before the message
   bool dotted = false;    ///< a dotted name without colon stands there
   bool dash = false;      ///< "name - " stands there
+  bool headed = false;    ///< nearly every line begins with a time: one that does not belongs to the line before it
 };
 /// From the first lines of a log; a few hundred are enough.
 log_layout infer_layout(std::string_view sample);

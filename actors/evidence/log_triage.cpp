@@ -216,8 +216,13 @@ struct log_analyzer::state {
     keep(previous, ref, line);
     if (h.time_ms || h.level != severity::none)
       ++a.log_lines;
-    if (fresh)
-      s.trouble = trouble_of(h.level, trouble_in(message));
+    if (fresh) {
+      const auto words = trouble_in(message);
+      s.trouble = trouble_of(h.level, words);
+      // Prose between lines of a log, or the rest of a record: only grave words count.
+      if (layout.headed && !h.time_ms && h.level == severity::none && words.weight < 3)
+        s.trouble = std::min(s.trouble, 1);
+    }
     const bool worse = h.level > s.level;
     if (worse) {
       s.level = h.level;

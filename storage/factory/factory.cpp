@@ -1,6 +1,7 @@
 // Names to backends, and the lock on the data directory.
 #include "storage/factory/factory.hpp"
 
+#include "storage/file/session_store.hpp"
 #include "storage/filesystem/blob_store.hpp"
 #include "storage/hnsw/vector_store.hpp"
 #include "storage/inmemory/blob_store.hpp"
@@ -8,6 +9,7 @@
 #include "storage/inmemory/session_store.hpp"
 #include "storage/inmemory/user_store.hpp"
 #include "storage/inmemory/vector_store.hpp"
+#include "storage/redis/session_store.hpp"
 #include "storage/sqlite/case_store.hpp"
 #include "storage/sqlite/session_store.hpp"
 #include "storage/sqlite/user_store.hpp"
@@ -95,7 +97,15 @@ outcome<session_store_ptr> open_sessions(const storage_settings& s) {
     file.cache_kib = 4'096;
     return sqlite::open_session_store(file, s.clock);
   }
-  return unknown("storage.sessions", s.sessions, "inmemory or sqlite");
+  if (s.sessions == "file") {
+    auto path = s.session_file.empty() ? s.data_directory + "/sessions.log" : s.session_file;
+    if (path.ends_with('/'))
+      path += "sessions.log";
+    return file::open_session_store(path, s.clock);
+  }
+  if (s.sessions == "redis")
+    return redis::open_session_store(s.redis, s.clock);
+  return unknown("storage.sessions", s.sessions, "inmemory, sqlite, file or redis");
 }
 outcome<vector_store_ptr> open_vectors(const storage_settings& s) {
   if (s.vectors == "inmemory")

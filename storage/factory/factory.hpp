@@ -7,6 +7,7 @@
 #include "storage/ports/session_store.hpp"
 #include "storage/ports/user_store.hpp"
 #include "storage/ports/vector_store.hpp"
+#include "storage/redis/connection.hpp"
 
 #include <memory>
 #include <string>
@@ -16,10 +17,12 @@ namespace fm {
 struct storage_settings {
   std::string cases = "sqlite";    ///< inmemory, sqlite: cases and their log
   std::string users = "sqlite";    ///< inmemory, sqlite
-  std::string sessions = "sqlite"; ///< inmemory, sqlite: sessions, tokens, idempotency
+  std::string sessions = "sqlite"; ///< inmemory, sqlite, file, redis: sessions, tokens, idempotency
   std::string vectors = "hnsw";    ///< inmemory, hnsw
   std::string blobs = "filesystem"; ///< inmemory, filesystem
   std::string sqlite_file;         ///< of cases and users; empty = faultmaven.db in the data directory
+  std::string session_file;        ///< empty = sessions.log in the data directory
+  redis::options redis;
   std::string data_directory;      ///< made when missing; locked against a second server
   bool synchronous_full = true;
   clock_ptr clock = system_clock_source();

@@ -2,6 +2,7 @@
 #include "storage/hnsw/collection.hpp"
 
 #include "protocol/base/logging.hpp"
+#include "storage/codec/crc32.hpp"
 #include "storage/codec/vectors.hpp"
 
 #include <algorithm>
@@ -27,22 +28,7 @@ failure damaged(const std::string& path) {
                                                      "documents embedded again.");
 }
 
-std::uint32_t crc32(std::string_view bytes) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> t{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      auto c = i;
-      for (int k = 0; k < 8; ++k)
-        c = (c & 1U) != 0 ? 0xEDB88320U ^ (c >> 1U) : c >> 1U;
-      t[i] = c;
-    }
-    return t;
-  }();
-  std::uint32_t c = 0xFFFFFFFFU;
-  for (const char b : bytes)
-    c = table[(c ^ static_cast<unsigned char>(b)) & 0xFFU] ^ (c >> 8U);
-  return ~c;
-}
+using stored::crc32;
 
 // Little-endian pieces, written and read in one order.
 struct writer {

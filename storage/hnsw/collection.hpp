@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <string>
-#include <array>
 #include <vector>
 
 namespace fm::hnsw {

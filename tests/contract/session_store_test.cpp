@@ -11,7 +11,7 @@ class session_store_contract : public on_every_backend {
 protected:
   session_store& kv() { return *b.storage.sessions; }
 };
-INSTANTIATE_TEST_SUITE_P(backends, session_store_contract, ::testing::Values("inmemory", "sqlite"), backend_name);
+INSTANTIATE_TEST_SUITE_P(backends, session_store_contract, ::testing::Values("inmemory", "sqlite", "file", "redis"), backend_name);
 
 TEST_P(session_store_contract, AValueIsReadBackByteForByte) {
   const std::string value("\0\x01\xFFtext", 7);

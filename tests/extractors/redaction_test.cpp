@@ -43,7 +43,7 @@ TEST(Redaction, FindsSecretsByTheirShape) {
   EXPECT_EQ(found("key AKIAIOSFODNN7EXAMPLE."), (list{{sensitive::aws_key, "AKIAIOSFODNN7EXAMPLE"}}));
   EXPECT_EQ(found("ghp_" + hex36).at(0).first, sensitive::github_token);
   EXPECT_EQ(found("xoxb-123456789012-abcdefghij").at(0).first, sensitive::slack_token);
-  EXPECT_EQ(found("AIzaSyA1234567890abcdefghijklmnopqrstuvw").at(0).first, sensitive::google_key);
+  EXPECT_EQ(found("AIzaSyA1234567890abcdefghijklmnopqrstuv").at(0).first, sensitive::google_key);
   EXPECT_EQ(found("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ").at(0).first, sensitive::jwt);
   EXPECT_EQ(found("postgres://app:s3cr3t@db.internal:5432/x"), (list{{sensitive::url_password, "s3cr3t"}}));
   EXPECT_EQ(found("Authorization: Bearer abcdef123456789"), (list{{sensitive::bearer_token, "abcdef123456789"}}));

@@ -261,14 +261,17 @@ classification classify(std::string_view name, std::string_view mime, std::strin
   const auto converted = as_utf8(head);
   if (converted)
     head = *converted;
+  // Counted in the bytes as they came, unless they are two to a character.
+  const bool wide = bytes.substr(0, 2) == "\xFF\xFE" || bytes.substr(0, 2) == "\xFE\xFF";
+  const auto counted = wide ? head : bytes.substr(0, bytes_looked_at);
   std::size_t odd = 0;
-  for (char x : head) {
+  for (char x : counted) {
     const auto u = static_cast<unsigned char>(x);
     odd += u < 0x20 && x != '\n' && x != '\r' && x != '\t' && x != '\x1b' && x != '\f' ? 1 : 0;
   }
-  const double odd_share = static_cast<double>(odd) / static_cast<double>(head.size());
+  const double odd_share = static_cast<double>(odd) / static_cast<double>(counted.size());
   const bool invalid = !converted && !is_valid_utf8(bytes.size() > head.size() ? head.substr(0, utf8_floor(head, head.size() > 4 ? head.size() - 4 : head.size())) : head);
-  if (odd_share > 0.1 || (odd_share > 0.02 && invalid))
+  if (odd_share > 0.1 || (odd_share > 0.02 && (invalid || (converted && !wide))))
     return decided(data_type::unanalyzable, "binary", "The content is not text and begins with nothing known.", 0.9);
   // Random bytes have high entropy; base64 of them as a whole file too, but on one alphabet.
   const auto s = look(head);

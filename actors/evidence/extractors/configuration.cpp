@@ -71,12 +71,12 @@ line_counts count(std::string_view text) {
   return c;
 }
 
-bool nginx_words(std::string_view text) {
+std::size_t nginx_words(std::string_view text) {
   const auto head = text.substr(0, 64 << 10);
   std::size_t hits = 0;
   for (const std::string_view word : {"server {", "location ", "proxy_pass ", "worker_connections", "upstream ", "listen ", "server_name ", "http {", "events {", "ssl_certificate "})
     hits += head.find(word) != std::string_view::npos ? 1 : 0;
-  return hits >= 2;
+  return hits;
 }
 
 } // namespace
@@ -100,7 +100,7 @@ config_format config_format_of(std::string_view name, std::string_view text) {
     return xml;
   if (systemd_sections && c.equals > 0)
     return systemd;
-  if (nginx_words(text) && c.semicolons + c.openings > c.lines / 3)
+  if (const auto hits = nginx_words(text); hits >= 2 && (hits >= 3 || c.semicolons + c.openings > c.lines / 3) && text.find(';') != std::string_view::npos)
     return nginx;
   const bool yaml_content = c.yaml_keys + c.dashes > 0 && (c.yaml_keys + c.dashes) * 2 >= c.lines && c.equals * 2 < c.lines;
   if (yaml_content || ((extension == "yaml" || extension == "yml") && c.equals <= c.yaml_keys + c.dashes)) {

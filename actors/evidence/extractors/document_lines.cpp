@@ -312,9 +312,9 @@ document parse_nginx(std::string_view text, const document_limits& bounds) {
       while (end < text.size() && std::string_view{" \t\r\n;"}.find(text[end]) == std::string_view::npos) {
         if ((text[end] == '{' && end > at && text[end - 1] == '$')) { // ${name}
           while (end < text.size() && text[end] != '}' && text[end] != '\n')
-            ++end;
+            word += text[end++];
           if (end < text.size() && text[end] == '}')
-            ++end;
+            word += text[end++];
           continue;
         }
         if (text[end] == '{' || text[end] == '}') {

@@ -184,9 +184,9 @@ private:
       return;
     }
     // A flat top: many samples at exactly the highest value, reached by a climb.
-    if (s.v.size() >= 20 && !e.stats.constant && e.stats.max > e.stats.median * 1.2 && e.stats.max > 3) {
+    if (s.v.size() >= 20 && !e.stats.constant && e.stats.max > e.stats.min * 1.5 && e.stats.max > 3) {
       const auto [count, run, at] = run_of([&](double v) { return v == e.stats.max; });
-      if (run >= 5 && run * 2 < s.v.size() && (holds(s.name, "pool") || holds(s.name, "conn") || holds(s.name, "active") || holds(s.name, "queue") || holds(s.name, "thread") || holds(s.name, "worker") || holds(s.name, "sessions")))
+      if (run >= 5 && run * 4 < s.v.size() * 3 && (holds(s.name, "pool") || holds(s.name, "conn") || holds(s.name, "active") || holds(s.name, "queue") || holds(s.name, "thread") || holds(s.name, "worker") || holds(s.name, "sessions")))
         say(e, weight::danger, "saturation", s.name + " stayed at exactly " + short_number(e.stats.max) + " for " + std::to_string(run) + " samples from " + when(s, at).substr(3) + ": a limit was reached.", cite(s, at, at + run - 1), 4.5);
     }
   }
@@ -301,7 +301,9 @@ private:
         continue;
       const auto p95 = std::find_if(buckets.begin(), buckets.end(), [&](auto& b) { return b.second.first >= 0.95 * total; });
       const auto base = key.substr(0, key.find('{'));
-      const auto labels = trimmed(std::string_view{key}.substr(std::min(key.find('{'), key.size())));
+      auto labels = trimmed(std::string_view{key}.substr(std::min(key.find('{'), key.size())));
+      if (labels == "{}")
+        labels = {};
       if (std::isinf(p95->first)) {
         const auto& last = *(buckets.end() - 2);
         say(*p95->second.second, weight::warning, "slow_beyond_buckets", base + std::string{labels} + ": more than 5 % lie above the largest bucket (" + short_number(last.first) + ").", cite(*p95->second.second->raw, 0, 0), 3);

@@ -223,9 +223,14 @@ bool read_csv(const lines& all, series_set& out) {
   for (std::size_t c = 0; c < columns && time_column == SIZE_MAX; ++c)
     if (times[c] * 10 >= filled[c] * 9 && times[c] > 0)
       time_column = c;
+  // "time" that counts from the start of a test: an axis, but no clock.
+  std::size_t elapsed_column = SIZE_MAX;
+  for (std::size_t c = 0; c < columns && time_column == SIZE_MAX && elapsed_column == SIZE_MAX; ++c)
+    if (header && time_named(names[c]) && numbers[c] == filled[c] && filled[c] > 0)
+      elapsed_column = c;
   std::vector<std::size_t> values, labels;
   for (std::size_t c = 0; c < columns; ++c) {
-    if (c == time_column || filled[c] == 0)
+    if (c == time_column || c == elapsed_column || filled[c] == 0)
       continue;
     if (numbers[c] * 10 >= filled[c] * 8)
       values.push_back(c);
@@ -253,6 +258,8 @@ bool read_csv(const lines& all, series_set& out) {
         continue;
       zones = zones && z;
       t = *parsed;
+    } else if (elapsed_column < cells.size()) {
+      t = cell_number(cells[elapsed_column]).value_or(t);
     }
     for (auto c : values) {
       if (labels.empty()) {

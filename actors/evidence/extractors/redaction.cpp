@@ -134,6 +134,8 @@ private:
   char peek(std::size_t at) const { return at < s_.size() ? s_[at] : '\0'; }
 
   void email(std::size_t at) {
+    if (at == userinfo_at_)
+      return; // user:password@host of a URL
     auto begin = at;
     while (begin > 0 && at - begin < 64 && is_local(s_[begin - 1]))
       --begin;
@@ -254,8 +256,10 @@ private:
   }
   static bool card(std::string_view d) {
     const int two = (d[0] - '0') * 10 + (d[1] - '0');
-    const bool known = d[0] == '4' || (two >= 51 && two <= 55) || (two >= 22 && two <= 27 && d.size() == 16) || two == 34 || two == 37 || two == 60 || two == 65 ||
-                       two == 64 || two == 35 || two == 36 || two == 38 || two == 30 || two == 50 || (two >= 56 && two <= 58) || two == 62;
+    const auto n = d.size();
+    const bool long_kind = d[0] == '4' || two == 60 || two == 64 || two == 65 || two == 35 || two == 62;
+    const bool known = (long_kind && (n == 16 || n == 19)) || (d[0] == '4' && n == 13) || (((two >= 51 && two <= 55) || (two >= 22 && two <= 27) || two == 50 || (two >= 56 && two <= 58)) && n == 16) ||
+                       ((two == 34 || two == 37) && n == 15) || ((two == 36 || two == 38 || two == 30) && n == 14);
     if (!known || std::all_of(d.begin(), d.end(), [&](char c) { return c == d[0]; }))
       return false;
     return luhn_valid(d);
@@ -300,7 +304,7 @@ private:
     if (c == 'b' || c == 'B')
       bearer(at);
     for (auto& p : prefixes) {
-      if (c != p.text[0] || s_.substr(at, p.text.size()) != p.text)
+      if (c != p.text[0] || s_.substr(at, p.text.size()) != p.text || (p.dots && at < dotted_end_))
         continue;
       auto end = at + p.text.size();
       std::size_t dots = 0;
@@ -309,7 +313,9 @@ private:
         ++end;
       }
       const auto n = end - at - p.text.size();
-      if (n < p.least || n > p.most || (p.kind == sensitive::jwt && dots != 2))
+      if (p.dots) // what begins inside this run is not read again
+        dotted_end_ = end;
+      if (n < p.least || (n > p.most && !p.dots) || (p.kind == sensitive::jwt && dots < 2))
         continue;
       if (p.kind == sensitive::aws_key && !std::all_of(s_.begin() + static_cast<std::ptrdiff_t>(at), s_.begin() + static_cast<std::ptrdiff_t>(end), [](char x) { return is_upper(x) || is_digit(x); }))
         continue;
@@ -379,6 +385,7 @@ private:
       if (c == '@')
         last_at = p;
     }
+    userinfo_at_ = last_at;
     if (colon != 0 && last_at > colon + 1 && !is_placeholder(s_.substr(colon + 1, last_at - colon - 1)))
       found(colon + 1, last_at, sensitive::url_password);
     // A webhook's address is its secret.
@@ -404,8 +411,8 @@ private:
     std::size_t end = 0;
     if (stop == std::string_view::npos) {
       // Cut off: everything that could still be the key.
-      end = body;
-      while (end < s_.size() && end - body < key_block_bytes_max && (is_base64(s_[end]) || s_[end] == '\n' || s_[end] == '\r' || s_[end] == ' ' || s_[end] == '\\'))
+      end = std::max(body, std::min(key_end_, s_.size()));
+      while (end < s_.size() && end - body < key_block_bytes_max && s_[end] != '-' && (is_base64(s_[end]) || s_[end] == '\n' || s_[end] == '\r' || s_[end] == ' ' || s_[end] == '\\'))
         ++end;
     } else {
       end = body + stop + 9;
@@ -541,7 +548,7 @@ private:
   std::string_view s_;
   redaction_options options_;
   std::vector<sensitive_range> found_;
-  std::size_t value_end_ = 0, key_end_ = 0, next_end_ = 0;
+  std::size_t value_end_ = 0, key_end_ = 0, next_end_ = 0, dotted_end_ = 0, userinfo_at_ = 0;
 };
 
 } // namespace

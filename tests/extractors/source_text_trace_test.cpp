@@ -1,0 +1,188 @@
+// Source code, texts of people and traces: structure, what hurts, and what is said, each at its line.
+#include "actors/evidence/extractors/source_code.hpp"
+#include "actors/evidence/extractors/text_document.hpp"
+#include "actors/evidence/extractors/traces.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace {
+using namespace fm::extractors;
+
+const finding* find(const extraction& x, std::string_view kind) {
+  const auto it = std::find_if(x.findings.begin(), x.findings.end(), [&](auto& f) { return f.kind == kind; });
+  return it == x.findings.end() ? nullptr : &*it;
+}
+
+constexpr std::string_view python = "import requests\n"
+                                    "\n"
+                                    "class Client:\n"
+                                    "    def __init__(self, url):\n"
+                                    "        self.url = url\n"
+                                    "\n"
+                                    "    def load(self):\n"
+                                    "        try:\n"
+                                    "            return requests.get(self.url)\n"
+                                    "        except Exception:\n"
+                                    "            pass\n"
+                                    "\n"
+                                    "def main():\n"
+                                    "    return Client('a').load()\n";
+
+TEST(SourceLanguage, IsKnownWithoutAName) {
+  EXPECT_EQ(language_of("", python).lang, language::python);
+  EXPECT_EQ(language_of("", "package com.example;\n\nimport java.util.List;\n\npublic class A {\n  private final String a;\n\n  @Override\n  public String toString() { return a; }\n}\n").lang, language::java);
+  EXPECT_EQ(language_of("", "package main\n\nimport (\n\t\"fmt\"\n)\n\nfunc main() {\n\tif err != nil {\n\t}\n\tx := 1\n}\n").lang, language::go);
+  EXPECT_EQ(language_of("", "use std::fs;\n\npub fn a() -> Result<u8, E> {\n  let mut x = fs::read(1).unwrap();\n  match x { _ => 1 }\n}\nimpl A {}\n").lang, language::rust);
+  EXPECT_EQ(language_of("", "#include <vector>\nnamespace a {\nclass b {\npublic:\n  std::vector<int> c;\n};\n}\n").lang, language::cpp);
+  EXPECT_EQ(language_of("", "SELECT a FROM b JOIN c ON 1 WHERE d;\nCREATE TABLE e (f int);\nINSERT INTO e VALUES (1);\n").lang, language::sql);
+  EXPECT_EQ(language_of("", "#!/bin/bash\nset -e\nif [ -f a ]; then\n  echo $(cat a)\nfi\n").lang, language::shell);
+  EXPECT_EQ(language_of("a.ts", "export const a = (b: string): number => {\n  return 1;\n};\ninterface C { d: number }\n").lang, language::typescript);
+  EXPECT_EQ(language_of("", "nothing of the kind here").lang, language::unknown);
+}
+
+TEST(SourceStructure, FunctionsAndTypesWithTheirLines) {
+  const auto units = structure_of(language::python, lines{python});
+  ASSERT_EQ(units.size(), 4U);
+  EXPECT_EQ(units[0].name, "Client");
+  EXPECT_EQ(units[0].last, 10U);
+  EXPECT_EQ(units[2].name, "load");
+  EXPECT_EQ(units[2].first, 6U);
+  EXPECT_EQ(units[2].last, 10U);
+  const std::string_view java = "public class A {\n  int f(int x) {\n    if (x > 0) {\n      return \"}\".length();\n    }\n    return 0;\n  }\n\n  void g() {\n  }\n}\n";
+  const auto java_units = structure_of(language::java, lines{java});
+  ASSERT_EQ(java_units.size(), 3U);
+  EXPECT_EQ(java_units[1].name, "f");
+  EXPECT_EQ(java_units[1].last, 6U);
+  EXPECT_EQ(java_units[0].last, 10U);
+}
+
+TEST(SourceSmells, SwallowedErrorsOfEveryLanguage) {
+  EXPECT_NE(find(extract_source("a.py", python), "swallowed_error"), nullptr);
+  EXPECT_NE(find(extract_source("a.py", python), "no_timeout"), nullptr);
+  EXPECT_EQ(find(extract_source("a.py", python), "swallowed_error")->at, (citation{177, 219, 10, 11}));
+  EXPECT_EQ(find(extract_source("a.py", python), "swallowed_error")->where, "load");
+  EXPECT_NE(find(extract_source("A.java", "public class A {\n  void f() {\n    try { g(); }\n    catch (Exception e) {\n    }\n  }\n}\n"), "swallowed_error"), nullptr);
+  EXPECT_NE(find(extract_source("a.go", "package a\n\nfunc f() error {\n\tif err != nil {\n\t\treturn nil\n\t}\n\treturn err\n}\n"), "swallowed_error"), nullptr);
+  EXPECT_NE(find(extract_source("a.js", "const a = require('a');\nfetch(x).catch(() => {});\n"), "swallowed_error"), nullptr);
+  EXPECT_NE(find(extract_source("a.sql", "DELETE FROM users;\nSELECT 1 FROM a WHERE b;\n"), "no_where"), nullptr);
+  EXPECT_EQ(find(extract_source("a.sql", "DELETE FROM users\nWHERE id = 1;\nSELECT 1 FROM a WHERE b;\n"), "no_where"), nullptr);
+  EXPECT_NE(find(extract_source("a.sh", "#!/bin/sh\nrm -rf $DIR/x\n"), "dangerous_delete"), nullptr);
+}
+
+TEST(SourceTraces, LinesThatTracesNameComeFirst) {
+  const auto frames = frames_in("Traceback (most recent call last):\n  File \"/srv/app/client.py\", line 9, in load\nat com.example.Foo.bar(Foo.java:42)\n\tmain.go:17 +0x1d\n    at run (/app/index.js:3:15)\n#1 0x0 in f /src/a.cpp:99\n12:30:45 nothing\n");
+  ASSERT_EQ(frames.size(), 5U);
+  EXPECT_EQ(frames[0].file, "/srv/app/client.py");
+  EXPECT_EQ(frames[1].line, 42U);
+  EXPECT_TRUE(same_file("/srv/app/client.py", "client.py"));
+  EXPECT_TRUE(same_file("/srv/app/client.py", "src/app/client.py"));
+  EXPECT_FALSE(same_file("/srv/app/client.py", "other/client.py"));
+  const auto x = extract_source("client.py", python, frames);
+  ASSERT_FALSE(x.findings.empty());
+  EXPECT_EQ(x.findings[0].kind, "named_by_trace");
+  EXPECT_EQ(x.findings[0].at.first_line, 9U);
+  EXPECT_EQ(x.findings[0].where, "load");
+  EXPECT_NE(x.full.find("> 9 "), std::string::npos);
+}
+
+constexpr std::string_view report = "# Outage of the checkout\n"
+                                    "\n"
+                                    "On 2026-01-31 at 14:05 UTC customers could not pay for forty minutes. The root cause was a full disk on the primary database.\n"
+                                    "The disk was full because the nightly cleanup had been switched off in December.\n"
+                                    "\n"
+                                    "## Decisions\n"
+                                    "- We decided to keep the replica as the new primary.\n"
+                                    "\n"
+                                    "## Action items\n"
+                                    "- [ ] Switch the cleanup on again (Ann)\n"
+                                    "- [ ] Alert at 80 % disk usage\n"
+                                    "\n"
+                                    "## Open points\n"
+                                    "Who switched the cleanup off?\n";
+
+TEST(Text, SectionsDatesDecisionsActionsAndCause) {
+  const auto x = extract_text("report.md", report);
+  EXPECT_EQ(x.format, "markdown");
+  const auto count = [&](std::string_view kind) { return std::count_if(x.findings.begin(), x.findings.end(), [&](auto& f) { return f.kind == kind; }); };
+  EXPECT_EQ(count("stated_cause"), 1);
+  EXPECT_EQ(count("decision"), 1);
+  EXPECT_EQ(count("action"), 2);
+  EXPECT_EQ(count("open_question"), 1);
+  EXPECT_EQ(find(x, "stated_cause")->quote, "The root cause was a full disk on the primary database.");
+  EXPECT_EQ(find(x, "decision")->where, "Decisions");
+  ASSERT_EQ(x.moments.size(), 1U);
+  EXPECT_EQ(time_text(x.moments[0].at_ms), "2026-01-31 14:05:00");
+  EXPECT_NE(x.summary.find("root cause was a full disk"), std::string::npos) << x.summary;
+  EXPECT_EQ(sections_of(lines{report}).size(), 4U);
+}
+
+TEST(Text, EveryQuoteAndSummarySentenceIsTheTextsOwn) {
+  const auto x = extract_text("report.md", report);
+  for (auto& f : x.findings)
+    EXPECT_EQ(f.quote, report.substr(f.at.begin, f.at.end - f.at.begin));
+}
+
+TEST(Text, HtmlIsReadWithoutItsTagsAndKeepsItsPlaces) {
+  const std::string_view html = "<html><head><style>b{}</style><script>alert('decided')</script></head>\n<body><h1>A</h1>\n<p>We decided to &lt;wait&gt; until Monday.</p>\n</body></html>";
+  EXPECT_EQ(html_blanked(html).size(), html.size());
+  const auto x = extract_text("a.html", html);
+  ASSERT_NE(find(x, "decision"), nullptr);
+  EXPECT_EQ(find(x, "decision")->at.first_line, 3U);
+  EXPECT_EQ(find(x, "decision")->title, "We decided to <wait> until Monday.");
+  EXPECT_EQ(x.full.find("alert"), std::string::npos);
+}
+
+TEST(Text, AnythingGivesThreeInsightsAndASummary) {
+  for (const std::string_view text : {"", "a", "\n\n\n", "....", "word", "# \n", "no end of this sentence", "?!?!", "\xFF\xFE\x80", "<", "<script", "&&&&;", "1. a\n2. b\n"}) {
+    const auto x = extract_text("a.txt", text);
+    EXPECT_GE(x.insights.size(), 3U) << text;
+    EXPECT_LE(x.insights.size(), 10U);
+    EXPECT_FALSE(x.summary.empty()) << text;
+  }
+}
+
+TEST(Traces, OtlpFailuresAndOwnTime) {
+  const std::string_view text = R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":[
+{"traceId":"t","spanId":"1","name":"GET /pay","startTimeUnixNano":"1769860800000000000","endTimeUnixNano":"1769860801000000000"},
+{"traceId":"t","spanId":"2","parentSpanId":"1","name":"SELECT","startTimeUnixNano":"1769860800050000000","endTimeUnixNano":"1769860800950000000","status":{"code":2,"message":"deadlock"}}
+]}]}]})";
+  EXPECT_EQ(trace_format_of(text), trace_format::otlp);
+  const auto x = extract_traces("t", text);
+  const auto* f = find(x, "failed_spans");
+  ASSERT_NE(f, nullptr);
+  EXPECT_NE(f->title.find("deadlock"), std::string::npos);
+  EXPECT_EQ(f->at.first_line, 3U);
+  const auto* d = find(x, "dominant");
+  ASSERT_NE(d, nullptr);
+  EXPECT_EQ(d->where, "shop: SELECT");
+}
+
+TEST(Traces, JaegerAndLoops) {
+  std::string text = R"({"data":[{"traceID":"t","processes":{"p1":{"serviceName":"api"}},"spans":[{"traceID":"t","spanID":"r","operationName":"list","startTime":1769860800000000,"duration":900000,"processID":"p1","references":[],"tags":[]})";
+  for (int i = 0; i < 40; ++i)
+    text += R"(,{"traceID":"t","spanID":")" + std::to_string(i) + R"(","operationName":"query","startTime":1769860800000000,"duration":20000,"processID":"p1","references":[{"refType":"CHILD_OF","traceID":"t","spanID":"r"}],"tags":[{"key":"error","value":)" + (i == 3 ? "true" : "false") + "}]}";
+  text += "]}]}";
+  const auto x = extract_traces("t", text);
+  EXPECT_EQ(x.format, "jaeger");
+  EXPECT_NE(find(x, "repeated_calls"), nullptr);
+  EXPECT_NE(find(x, "failed_spans"), nullptr);
+}
+
+TEST(Traces, FoldedStacks) {
+  const auto x = extract_traces("p", "main;work;parse 70\nmain;work;parse;alloc 20\nmain;idle 10\n");
+  EXPECT_EQ(x.format, "folded");
+  ASSERT_NE(find(x, "hot_function"), nullptr);
+  EXPECT_EQ(find(x, "hot_function")->where, "parse");
+  EXPECT_EQ(find(x, "hot_function")->at.first_line, 1U);
+}
+
+TEST(Traces, BrokenOnesAreRefusedClearly) {
+  for (const std::string_view text : {"", "{\"resourceSpans\":[", "{\"resourceSpans\":[]}", "[{\"traceId\":1,\"localEndpoint\":2}", "x"}) {
+    const auto x = extract_traces("t", text);
+    EXPECT_TRUE(x.refused.has_value()) << text;
+  }
+}
+
+} // namespace
