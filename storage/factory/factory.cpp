@@ -115,7 +115,9 @@ outcome<vector_store_ptr> open_vectors(const storage_settings& s) {
     options.flush = s.synchronous_full;
     return hnsw::open_vector_store(s.data_directory + "/vectors", options);
   }
-  return unknown("storage.vectors", s.vectors, "inmemory or hnsw");
+  if (s.vectors == "chroma")
+    return chroma::open_vector_store(s.chroma, s.http);
+  return unknown("storage.vectors", s.vectors, "inmemory, hnsw or chroma");
 }
 outcome<blob_store_ptr> open_blobs(const storage_settings& s) {
   if (s.blobs == "inmemory")

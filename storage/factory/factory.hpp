@@ -2,6 +2,8 @@
 #pragma once
 
 #include "protocol/base/clock.hpp"
+#include "protocol/base/http_client.hpp"
+#include "storage/chroma/vector_store.hpp"
 #include "storage/ports/blob_store.hpp"
 #include "storage/ports/case_store.hpp"
 #include "storage/ports/session_store.hpp"
@@ -18,11 +20,13 @@ struct storage_settings {
   std::string cases = "sqlite";    ///< inmemory, sqlite: cases and their log
   std::string users = "sqlite";    ///< inmemory, sqlite
   std::string sessions = "sqlite"; ///< inmemory, sqlite, file, redis: sessions, tokens, idempotency
-  std::string vectors = "hnsw";    ///< inmemory, hnsw
+  std::string vectors = "hnsw";    ///< inmemory, hnsw, chroma
   std::string blobs = "filesystem"; ///< inmemory, filesystem
   std::string sqlite_file;         ///< of cases and users; empty = faultmaven.db in the data directory
   std::string session_file;        ///< empty = sessions.log in the data directory
   redis::options redis;
+  chroma::options chroma;
+  http_client_ptr http;            ///< for chroma and s3
   std::string data_directory;      ///< made when missing; locked against a second server
   bool synchronous_full = true;
   clock_ptr clock = system_clock_source();

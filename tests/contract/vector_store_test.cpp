@@ -1,4 +1,6 @@
 // The contract of vector stores, in code; every backend goes through all of it.
+#include "http/client/curl_client.hpp"
+#include "storage/chroma/vector_store.hpp"
 #include "storage/hnsw/vector_store.hpp"
 #include "storage/inmemory/vector_store.hpp"
 
@@ -35,6 +37,10 @@ protected:
               ("fm-vectors-" + std::to_string(::getpid()) + "-" + testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::remove_all(folder_);
     open();
+    if (store_ && GetParam().name == "chroma") { // one server for all tests
+      for (const char* name : {"things", "ties", "other", "many"})
+        ASSERT_TRUE(store_->drop_collection(name));
+    }
   }
   void TearDown() override {
     store_.reset();
@@ -42,6 +48,8 @@ protected:
   }
   void open() {
     store_.reset();
+    if (GetParam().name == "chroma" && std::getenv("FM_TEST_CHROMA") == nullptr)
+      GTEST_SKIP() << "no server for chroma";
     auto s = GetParam().open(folder_.string());
     ASSERT_TRUE(s) << s.error().detail;
     store_ = *s;
@@ -268,6 +276,13 @@ TEST_P(vector_contract, ThousandsAreSearchedWithGoodRecall) {
 
 INSTANTIATE_TEST_SUITE_P(backends, vector_contract,
                          testing::Values(backend{"inmemory", [](auto&) -> outcome<vector_store_ptr> { return inmemory::make_vector_store(); }, false},
-                                         backend{"hnsw", [](auto& folder) { return hnsw::open_vector_store(folder); }, true}),
+                                         backend{"hnsw", [](auto& folder) { return hnsw::open_vector_store(folder); }, true},
+                                         backend{"chroma",
+                                                 [](auto&) {
+                                                   chroma::options o;
+                                                   o.url = std::getenv("FM_TEST_CHROMA");
+                                                   return chroma::open_vector_store(o, make_curl_client({}));
+                                                 },
+                                                 true}),
                          [](auto& info) { return info.param.name; });
 } // namespace

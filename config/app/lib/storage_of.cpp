@@ -1,6 +1,8 @@
 // Settings to storage.
 #include "config/app/lib/storage_of.hpp"
 
+#include "http/client/curl_client.hpp"
+
 namespace fm::app {
 
 storage_settings storage_of(const settings& s) {
@@ -24,6 +26,13 @@ storage_settings storage_of(const settings& s) {
   to.redis.prefix = s.redis.prefix;
   to.redis.timeout = s.redis.timeout_ms;
   to.redis.connections = s.redis.connections;
+  to.chroma.url = s.chroma.url;
+  to.chroma.token = s.chroma.token;
+  to.chroma.tenant = s.chroma.tenant;
+  to.chroma.database = s.chroma.database;
+  to.chroma.timeout = s.chroma.timeout_seconds;
+  if (s.storage.vectors == "chroma" || s.storage.blobs == "s3")
+    to.http = make_curl_client({});
   to.sqlite_file = s.storage.sqlite_file;
   to.synchronous_full = s.storage.synchronous == "full";
   return to;
