@@ -292,6 +292,11 @@ struct engine : std::enable_shared_from_this<engine> {
                      static_cast<long>(std::max<std::int64_t>(1, r.total_timeout.count())));
     curl_easy_setopt(e, CURLOPT_USERAGENT, settings.user_agent.c_str());
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t.header_list);
+    if (!r.aws_sigv4.empty()) {
+      curl_easy_setopt(e, CURLOPT_AWS_SIGV4, r.aws_sigv4.c_str());
+      curl_easy_setopt(e, CURLOPT_USERNAME, r.aws_access_key.c_str());
+      curl_easy_setopt(e, CURLOPT_PASSWORD, r.aws_secret_key.c_str());
+    }
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t.error_text.data());
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header_line);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, &t);

@@ -19,6 +19,9 @@ struct http_request {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  /// AWS signature version 4: "aws:amz:REGION:SERVICE"; empty = not signed. Queries must be sorted and encoded.
+  std::string aws_sigv4;
+  std::string aws_access_key, aws_secret_key;
   std::chrono::milliseconds connect_timeout{5'000};
   /// From start to the last byte.
   std::chrono::milliseconds total_timeout{60'000};

@@ -11,12 +11,43 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <hnswlib/hnswlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+// The library's hand-vectorised code reads one link past a list to prefetch it; ours is vectorised below instead.
+#define NO_MANUAL_VECTORIZATION
+#include <hnswlib/hnswlib.h>
+
 namespace fm::hnsw {
 namespace {
+/// 1 - a·b of unit vectors, in lanes so that the compiler vectorises it, for the processor it runs on.
+__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) float cosine_distance(const void* a, const void* b, const void* dimension) {
+  constexpr std::size_t lanes = 16;
+  const auto* x = static_cast<const float*>(a);
+  const auto* y = static_cast<const float*>(b);
+  const auto n = *static_cast<const std::size_t*>(dimension);
+  float sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t k = 0; k < lanes; ++k)
+      sums[k] += x[i + k] * y[i + k];
+  float sum = 0;
+  for (; i < n; ++i)
+    sum += x[i] * y[i];
+  for (const auto s : sums)
+    sum += s;
+  return 1.0F - sum;
+}
+class cosine_space final : public hnswlib::SpaceInterface<float> {
+public:
+  explicit cosine_space(std::size_t dimension) : dimension_(dimension) {}
+  size_t get_data_size() override { return dimension_ * sizeof(float); }
+  hnswlib::DISTFUNC<float> get_dist_func() override { return cosine_distance; }
+  void* get_dist_func_param() override { return &dimension_; }
+
+private:
+  std::size_t dimension_;
+};
 constexpr std::uint32_t record_bytes_max = 256U << 20;
 enum class record : std::uint8_t { head = 1, upsert = 2, removal = 3 };
 
@@ -100,7 +131,7 @@ struct reader {
 } // namespace
 
 struct vector_collection::graph_parts {
-  std::unique_ptr<hnswlib::InnerProductSpace> space;
+  std::unique_ptr<cosine_space> space;
   std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph;
 };
 
@@ -283,7 +314,7 @@ void vector_collection::add_to_graph(std::size_t label, std::span<const float> v
 
 outcome<done_t> vector_collection::build_graph() {
   try {
-    parts_->space = std::make_unique<hnswlib::InnerProductSpace>(dimension_);
+    parts_->space = std::make_unique<cosine_space>(dimension_);
     std::size_t known = 0;
     const auto snapshot = path_ + ".graph";
     std::error_code ec;

@@ -1,7 +1,8 @@
 // Vectors in files, searched with a navigable small-world graph (Malkov & Yashunin 2016, hnswlib).
 //
-//   ROOT/<collection>.log     every change, in order, each record with length and CRC-32: the truth
-//   ROOT/<collection>.graph   a snapshot of the graph; may be missing or old, then the rest is built from the log
+//   ROOT/<collection>.log               every change, in order, each record with length and CRC-32: the truth
+//   ROOT/<collection>.log.graph-G-L-S   a snapshot of the graph of log G at label L and byte S; it may be missing,
+//                                       then the graph is built from the log
 //
 // A change is acknowledged once its record is flushed. A torn last record (crash while writing) is cut off at the
 // start; damage before it is a clear failure. Small collections and selective filters are searched exactly.
@@ -13,12 +14,13 @@
 namespace fm::hnsw {
 
 struct vector_options {
-  std::size_t m = 16;                   ///< links of a node
-  std::size_t ef_construction = 100;    ///< breadth of the search while building
-  std::size_t ef = 128;                 ///< least breadth of a query
-  std::size_t exact_max = 2'000;        ///< up to here every vector is looked at
-  std::size_t snapshot_every = 20'000;  ///< changes after which the graph is written again
-  bool flush = true;                    ///< off: survives a crash of the process only
+  std::size_t m = 16;                  ///< links of a node
+  std::size_t ef_construction = 100;   ///< breadth of the search while building
+  std::size_t ef = 128;                ///< least breadth of a query
+  std::size_t exact_max = 2'000;       ///< up to here every vector is looked at
+  std::size_t snapshot_every = 10'000; ///< changes (or a fifth of the collection) after which a snapshot is written
+  std::size_t build_threads = 0;       ///< that put vectors into the graph; 0 = one a core, at most 4
+  bool flush = true;                   ///< off: survives a crash of the process only
 };
 
 outcome<vector_store_ptr> open_vector_store(const std::string& root, const vector_options& options = {});

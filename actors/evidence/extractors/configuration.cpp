@@ -100,7 +100,7 @@ config_format config_format_of(std::string_view name, std::string_view text) {
     return xml;
   if (systemd_sections && c.equals > 0)
     return systemd;
-  if (const auto hits = nginx_words(text); hits >= 2 && (hits >= 3 || c.semicolons + c.openings > c.lines / 3) && text.find(';') != std::string_view::npos)
+  if (const auto hits = nginx_words(text); hits >= 2 && (hits >= 3 || c.semicolons + c.openings > c.lines / 3) && text.find_first_of(";{") != std::string_view::npos)
     return nginx;
   const bool yaml_content = c.yaml_keys + c.dashes > 0 && (c.yaml_keys + c.dashes) * 2 >= c.lines && c.equals * 2 < c.lines;
   if (yaml_content || ((extension == "yaml" || extension == "yml") && c.equals <= c.yaml_keys + c.dashes)) {

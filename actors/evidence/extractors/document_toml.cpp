@@ -9,10 +9,7 @@
 #undef NDEBUG
 #define TOML_ASSERT(condition) static_cast<void>(0)
 #define TOML_EXCEPTIONS 1
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wterminate" // an assertion inside a noexcept function ends the program: bounded before it can
 #include <toml++/toml.h>
-#pragma GCC diagnostic pop
 
 #include <algorithm>
 #include <sstream>

@@ -21,6 +21,9 @@ struct sentence {
   std::size_t words = 0;
 };
 
+constexpr char filler = '\x7f';    ///< where an entity was longer than what it means
+constexpr char block_end = '\x1e'; ///< where a tag ends a paragraph
+
 bool is_heading_underline(std::string_view s) {
   return s.size() >= 3 && (s.find_first_not_of('=') == std::string_view::npos || s.find_first_not_of('-') == std::string_view::npos);
 }
@@ -98,6 +101,8 @@ private:
     std::string out;
     bool blank = true;
     for (char c : text_.substr(begin, end - begin)) {
+      if (c == filler)
+        continue;
       const bool b = c == ' ' || c == '\t' || c == '\n' || c == '\r' || static_cast<unsigned char>(c) < 0x20;
       if (!b)
         out += c;
@@ -143,6 +148,10 @@ private:
       }
       for (std::size_t i = 0; i < raw.size(); ++i) {
         const char c = raw[i];
+        if (c == block_end) {
+          close(from + i);
+          continue;
+        }
         if (!open && c != ' ' && c != '\t') {
           open = true;
           begin = from + i;
@@ -428,8 +437,8 @@ std::string html_blanked(std::string_view text) {
       if (end != std::string_view::npos && end > 1) {
         const auto name = text.substr(at + 1, end - 1);
         const char c = name == "lt" ? '<' : name == "gt" ? '>' : name == "amp" ? '&' : name == "quot" ? '"' : name == "#39" || name == "apos" ? '\'' : ' ';
-        blank(at, at + end + 1);
         out[at] = c;
+        std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(at) + 1, end, filler);
         at += end + 1;
         continue;
       }
@@ -463,6 +472,11 @@ std::string html_blanked(std::string_view text) {
       continue;
     }
     blank(at, end);
+    for (const std::string_view block : {"<p", "</p", "<br", "</h", "</li", "<li", "</div", "</t", "<div", "<h"})
+      if (ibegins(rest, block)) {
+        out[at] = out[at] == '\n' || out[at] == '\r' ? out[at] : block_end;
+        break;
+      }
     at = end;
   }
   return out;

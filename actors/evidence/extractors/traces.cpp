@@ -47,6 +47,10 @@ spans_read read_spans(std::string_view text, trace_format format) {
       for (auto c = d.nodes[list].first_child; c != 0; c = d.nodes[c].next)
         f(c);
   };
+  const auto each_root = [&](auto f) {
+    for (auto c = d.first(); c != 0; c = d.nodes[c].next)
+      f(c);
+  };
   const auto put = [&](span s, std::uint32_t node) {
     if (out.spans.size() >= spans_max) {
       out.shortened = true;
@@ -70,7 +74,7 @@ spans_read read_spans(std::string_view text, trace_format format) {
       });
       return found;
     };
-    each(0, [&](auto root) {
+    each_root([&](auto root) {
       each(d.child(root, "resourceSpans"), [&](auto r) {
         const auto service = attribute(d.find(r, "resource", "attributes"), "service.name");
         for (const auto* scopes : {"scopeSpans", "instrumentationLibrarySpans"})
@@ -98,7 +102,7 @@ spans_read read_spans(std::string_view text, trace_format format) {
       });
     });
   } else if (format == trace_format::jaeger) {
-    each(0, [&](auto root) {
+    each_root([&](auto root) {
       const auto data = d.child(root, "data");
       const auto trace = [&](std::uint32_t t) {
         each(d.child(t, "spans"), [&](auto n) {
@@ -164,6 +168,8 @@ void tell_spans(extraction& x, std::string_view text, spans_read read) {
   auto& spans = read.spans;
   if (read.shortened)
     x.shortened = "more spans than are kept";
+  else if (!read.problem.empty())
+    x.shortened = "the file breaks off: " + read.problem;
   // Time of one's own: without the children's, which is where to look.
   std::unordered_map<std::string, std::size_t> by_id;
   for (std::size_t i = 0; i < spans.size(); ++i) {

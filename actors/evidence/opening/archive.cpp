@@ -53,19 +53,14 @@ public:
 
   outcome<void> open(const std::string& path, std::string_view bytes, std::size_t depth) {
     const auto kind = archive_kind(bytes);
-    handle a{archive_read_new()};
+    handle a{reader()};
     if (!a)
       return make_failure(errc::internal, "The archive reader could not be made.");
-    archive_read_support_filter_none(a.get());
-    archive_read_support_filter_gzip(a.get());
-    archive_read_support_filter_zstd(a.get());
-    archive_read_support_filter_bzip2(a.get());
-    archive_read_support_filter_xz(a.get());
-    archive_read_support_filter_lz4(a.get());
-    archive_read_support_format_tar(a.get());
-    archive_read_support_format_gnutar(a.get());
-    archive_read_support_format_zip(a.get());
-    if (kind != "zip" && kind != "tar")
+    if (kind == "zip")
+      archive_read_support_format_zip(a.get());
+    else if (kind == "tar" || holds_tar(bytes))
+      archive_read_support_format_tar(a.get());
+    else
       archive_read_support_format_raw(a.get());
     if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK)
       return broken(a.get(), path);
@@ -133,6 +128,31 @@ public:
   std::size_t encrypted() const { return encrypted_; }
 
 private:
+  static struct archive* reader() {
+    auto* a = archive_read_new();
+    if (a == nullptr)
+      return nullptr;
+    archive_read_support_filter_none(a);
+    archive_read_support_filter_gzip(a);
+    archive_read_support_filter_zstd(a);
+    archive_read_support_filter_bzip2(a);
+    archive_read_support_filter_xz(a);
+    archive_read_support_filter_lz4(a);
+    return a;
+  }
+  /// Whether a compressed stream is a tar. Asked here and not of the library, which takes a stream of zeros for an
+  /// empty one.
+  static bool holds_tar(std::string_view bytes) {
+    handle a{reader()};
+    if (!a)
+      return false;
+    archive_read_support_format_raw(a.get());
+    struct archive_entry* entry = nullptr;
+    char head[512] = {};
+    return archive_read_open_memory(a.get(), bytes.data(), bytes.size()) == ARCHIVE_OK && archive_read_next_header(a.get(), &entry) == ARCHIVE_OK &&
+           archive_read_data(a.get(), head, sizeof head) == static_cast<la_ssize_t>(sizeof head) && std::string_view{head + 257, 5} == "ustar";
+  }
+
   enum class ending { complete, too_large, damaged };
 
   outcome<ending> fill(struct archive* a, std::size_t packed, std::string& content) {

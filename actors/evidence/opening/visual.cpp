@@ -427,7 +427,7 @@ extraction explain_visual(std::string_view, const visual_reading& r) {
   extraction x;
   x.type = data_type::visual_evidence;
   x.format = r.format;
-  std::size_t errors = 0, buttons = 0, dashboard = 0, numbers = 0, codes = 0;
+  std::size_t errors = 0, buttons = 0, dashboard = 0, numbers = 0;
   double sure = 0;
   for (auto& l : r.lines) {
     sure += l.confidence;
@@ -444,7 +444,6 @@ extraction explain_visual(std::string_view, const visual_reading& r) {
     for (auto w : dashboard_words)
       dashboard += ifind_word(text, w) != std::string_view::npos ? 1 : 0;
     numbers += std::any_of(text.begin(), text.end(), is_digit) ? 1 : 0;
-    codes += code ? 1 : 0;
     if (bad || code) {
       ++errors;
       finding f;

@@ -30,7 +30,7 @@
 #include <thread>
 
 #ifdef FM_COVERAGE
-#include <gcov.h>
+extern "C" void __gcov_dump(void); // <gcov.h> lacks the linkage for C++
 #endif
 
 namespace fm::app {

@@ -1,0 +1,31 @@
+// Blobs in a bucket of an S3 server (AWS, Ceph RGW, Swift's s3api), signed with SigV4 by the HTTP client.
+//
+// A blob is one object; its SHA-256 and its time of storing travel as x-amz-meta-*. An object appears whole or not at
+// all, and a writer that is dropped leaves nothing. Repeated after a fault: only what gives the same when done twice.
+#pragma once
+
+#include "protocol/base/http_client.hpp"
+#include "storage/ports/blob_store.hpp"
+
+#include <chrono>
+
+namespace fm::s3 {
+
+struct options {
+  std::string endpoint;               ///< "https://s3.eu-central-1.amazonaws.com", without the bucket
+  std::string region = "us-east-1";
+  std::string bucket;
+  std::string access_key;
+  std::string secret_key;
+  std::string prefix;                 ///< of every object's name, "faultmaven/"; empty = none
+  bool path_style = true;             ///< ENDPOINT/BUCKET/KEY; off: BUCKET.ENDPOINT/KEY
+  std::string server_side_encryption; ///< "AES256" or "aws:kms"; empty = the bucket's own
+  std::size_t part_bytes = 8U << 20;  ///< larger blobs go up in parts; servers want at least 5 MiB
+  std::size_t attempts_max = 4;
+  std::chrono::milliseconds timeout{30'000};
+};
+
+/// unavailable, in a sentence, when the server does not answer, refuses our keys or has no such bucket.
+outcome<blob_store_ptr> open_blob_store(const options& o, http_client_ptr client, clock_ptr clock = system_clock_source());
+
+} // namespace fm::s3

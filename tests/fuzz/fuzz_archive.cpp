@@ -1,0 +1,24 @@
+// Any bytes as an archive, with small bounds that must hold.
+#include "actors/evidence/opening/archive.hpp"
+#include "tests/fuzz/check_extraction.hpp"
+
+#include <cstdint>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace fm::opening;
+  archive_limits limits;
+  limits.entries_max = 20;
+  limits.entry_bytes_max = 64U << 10;
+  limits.total_bytes_max = 1U << 20;
+  const auto r = open_archive("a", {reinterpret_cast<const char*>(data), size}, limits);
+  if (!r) {
+    fm::fuzz::require(!r.error().detail.empty());
+    return 0;
+  }
+  fm::fuzz::require(r->files.size() <= limits.entries_max && r->unpacked_bytes <= limits.total_bytes_max);
+  for (auto& f : r->files) {
+    fm::fuzz::require(f.bytes.size() <= limits.entry_bytes_max && fm::is_valid_utf8(f.path) && !f.path.empty() && f.path[0] != '/');
+    fm::fuzz::require(f.path.find("/../") == std::string::npos);
+  }
+  return 0;
+}
