@@ -127,7 +127,14 @@ outcome<blob_store_ptr> open_blobs(const storage_settings& s) {
     options.clock = s.clock;
     return filesystem::open_blob_store(s.data_directory + "/blobs", options);
   }
-  return unknown("storage.blobs", s.blobs, "inmemory or filesystem");
+  if (s.blobs == "s3") {
+    auto store = s3::open_blob_store(s.s3, s.http, s.clock);
+    if (store && s.s3_lifecycle.count() > 0)
+      if (auto rule = (*store)->set_lifecycle("cases/", s.s3_lifecycle); !rule && rule.error().code != errc::not_implemented)
+        return rule.error();
+    return store;
+  }
+  return unknown("storage.blobs", s.blobs, "inmemory, filesystem or s3");
 }
 /// Whether anything of these settings lives in the data directory.
 bool uses_files(const storage_settings& s) {

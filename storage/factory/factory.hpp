@@ -10,6 +10,7 @@
 #include "storage/ports/user_store.hpp"
 #include "storage/ports/vector_store.hpp"
 #include "storage/redis/connection.hpp"
+#include "storage/s3/blob_store.hpp"
 
 #include <memory>
 #include <string>
@@ -21,11 +22,13 @@ struct storage_settings {
   std::string users = "sqlite";    ///< inmemory, sqlite
   std::string sessions = "sqlite"; ///< inmemory, sqlite, file, redis: sessions, tokens, idempotency
   std::string vectors = "hnsw";    ///< inmemory, hnsw, chroma
-  std::string blobs = "filesystem"; ///< inmemory, filesystem
+  std::string blobs = "filesystem"; ///< inmemory, filesystem, s3
   std::string sqlite_file;         ///< of cases and users; empty = faultmaven.db in the data directory
   std::string session_file;        ///< empty = sessions.log in the data directory
   redis::options redis;
   chroma::options chroma;
+  s3::options s3;
+  std::chrono::days s3_lifecycle{0}; ///< of uploaded files; 0 = kept
   http_client_ptr http;            ///< for chroma and s3
   std::string data_directory;      ///< made when missing; locked against a second server
   bool synchronous_full = true;

@@ -85,6 +85,7 @@ struct bucket {
       r.method = method;
       r.url = target;
       r.headers = more;
+      r.headers.emplace_back("x-amz-content-sha256", sha256_hex(body)); // signed along: the body cannot be exchanged
       r.body = body;
       r.aws_sigv4 = "aws:amz:" + o.region + ":s3";
       r.aws_access_key = o.access_key;

@@ -31,6 +31,16 @@ storage_settings storage_of(const settings& s) {
   to.chroma.tenant = s.chroma.tenant;
   to.chroma.database = s.chroma.database;
   to.chroma.timeout = s.chroma.timeout_seconds;
+  to.s3.endpoint = s.s3.endpoint;
+  to.s3.region = s.s3.region;
+  to.s3.bucket = s.s3.bucket;
+  to.s3.access_key = s.s3.access_key;
+  to.s3.secret_key = s.s3.secret_key;
+  to.s3.prefix = s.s3.prefix;
+  to.s3.path_style = s.s3.path_style;
+  to.s3.server_side_encryption = s.s3.server_side_encryption;
+  to.s3.timeout = s.s3.timeout_seconds;
+  to.s3_lifecycle = s.s3.lifecycle_days;
   if (s.storage.vectors == "chroma" || s.storage.blobs == "s3")
     to.http = make_curl_client({});
   to.sqlite_file = s.storage.sqlite_file;
