@@ -268,9 +268,12 @@ struct engine : std::enable_shared_from_this<engine> {
       typed = typed || ascii_lower(name) == "content-type";
       add_header(value.empty() ? name + ";" : name + ": " + value);
     }
-    add_header("Expect:"); // a round trip before the body buys nothing here
-    if (!typed)
-      add_header("Content-Type:");
+    // A header that is taken out would be signed as an empty one (libcurl 7.88) and the signature refused.
+    if (r.aws_sigv4.empty()) {
+      add_header("Expect:"); // a round trip before the body buys nothing here
+      if (!typed)
+        add_header("Content-Type:");
+    }
 
     CURL* e = t.easy;
     curl_easy_setopt(e, CURLOPT_URL, r.url.c_str());
