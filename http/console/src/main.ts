@@ -1,5 +1,7 @@
 // The page: sign in, the list of cases, one case. State is one object; drawing is a few functions over it.
 import { ApiError, call, clientId, loadSession, saveSession } from "./api";
+import { size, upload } from "./files";
+import { inField, showHelp } from "./help";
 import { Live, loadOutbox } from "./live";
 import { render } from "./markdown";
 import { applyEvent, applySnapshot, emptyView, type CaseInfo, type Message, type View } from "./view";
@@ -92,6 +94,7 @@ async function showApp(): Promise<void> {
   app.replaceChildren(
     h("header", {}, h("button", { class: "menu", "aria-label": "Cases", onclick: () => document.body.classList.toggle("menu-open") }, "☰"), h("strong", {}, "FaultMaven"), h("span", { id: "state", role: "status" }),
       h("span", { class: "spacer" }), h("span", { class: "quiet" }, session.user.display_name || session.user.username),
+      h("button", { id: "keys", "aria-label": "Keys", title: "Keys (?)", onclick: showHelp }, "?"),
       h("button", { onclick: async () => { await call("POST", "/auth/logout").catch(() => undefined); saveSession(null); await showSignIn(); } }, "Sign out")),
     h("div", { id: "banner", role: "status", hidden: true }),
     h("nav", { "aria-label": "Cases" }, h("button", { class: "primary", id: "new", onclick: () => void newCase() }, "New case"),
@@ -159,11 +162,42 @@ function drawCase(): void {
     h("p", { id: "notice", class: "error", role: "alert", hidden: true }, notice),
     h("form", { id: "composer", onsubmit: (e: Event) => { e.preventDefault(); send(); } },
       h("textarea", { id: "text", rows: 3, "aria-label": "Message", placeholder: "Describe the fault or paste a log. Enter sends, Shift+Enter is a new line.", oninput: typed, onkeydown: (e: KeyboardEvent) => { if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); send(); } } }),
-      h("div", { class: "actions" }, h("span", { id: "count", class: "quiet" }), h("button", { id: "stop", type: "button", hidden: true, onclick: () => void stop() }, "Stop"), h("button", { class: "primary", id: "send" }, "Send"))));
+      h("div", { class: "actions" }, h("span", { id: "count", class: "quiet" }), attachButton(), h("span", { id: "upload", class: "quiet", role: "status" }), h("button", { id: "stop", type: "button", hidden: true, onclick: () => void stop() }, "Stop"), h("button", { class: "primary", id: "send" }, "Send"))));
   drawn.clear();
   draw();
   (document.getElementById("text") as HTMLTextAreaElement).focus();
 }
+
+// ---- files -----------------------------------------------------------------------------------------------------
+function attachButton(): HTMLElement {
+  const input = h("input", { type: "file", multiple: true, hidden: true, "aria-hidden": "true", tabindex: -1, onchange: () => { void attach([...(input.files ?? [])]); input.value = ""; } });
+  return h("span", {}, input, h("button", { id: "attach", type: "button", title: "Upload logs, metrics, configuration; or drop them here", onclick: () => input.click() }, "Attach"));
+}
+async function attach(files: File[]): Promise<void> {
+  const id = current;
+  if (!id) return say("Open a case first; files belong to a case.");
+  say("");
+  for (const file of files) {
+    const show = (text: string) => { const box = document.getElementById("upload"); if (box) box.textContent = text; };
+    show(`${file.name} (${size(file.size)}): 0 %`);
+    try {
+      const stored = await upload(id, file, (percent) => show(`${file.name}: ${percent < 100 ? percent + " %" : "analysing…"}`));
+      show(stored["duplicate_of"] ? `${file.name} is in this case already.` : "");
+      announce(`${file.name} was uploaded and analysed.`);
+    } catch (e) {
+      show("");
+      say(`${file.name}: ${explain(e)}`);
+    }
+  }
+}
+document.addEventListener("dragover", (e) => { if (e.dataTransfer?.types.includes("Files")) { e.preventDefault(); document.body.classList.add("dropping"); } });
+document.addEventListener("dragleave", (e) => { if (!e.relatedTarget) document.body.classList.remove("dropping"); });
+document.addEventListener("drop", (e) => {
+  document.body.classList.remove("dropping");
+  if (!e.dataTransfer?.files.length) return;
+  e.preventDefault();
+  void attach([...e.dataTransfer.files]);
+});
 
 let typingSent = 0;
 function typed(): void {
@@ -212,7 +246,7 @@ function draw(toEnd = false): void {
   if (!log || !current) return;
   const atEnd = toEnd || log.scrollHeight - log.scrollTop - log.clientHeight < 60;
   const wanted: HTMLElement[] = view.messages.filter((m) => !(view.running && m.role === "assistant" && m.turn_number === view.running.turn_number))
-    .map((m) => block(m.message_id, m.role === "assistant" ? "FaultMaven" : m.author_name ?? "Someone", m.content, m.role === "assistant", noteOf(m)));
+    .map((m) => block(m.message_id, m.role === "assistant" ? "FaultMaven" : m.role === "system" ? "Analysis" : m.author_name || "Someone", m.content, m.role === "assistant", noteOf(m)));
   const sent = new Set(view.queue.map((t) => t.client_turn_id).concat(view.running ? [view.running.client_turn_id] : []));
   for (const p of loadOutbox()) if (p.case_id === current && !sent.has(p.client_turn_id)) wanted.push(block("out-" + p.client_turn_id, "You", p.content, false, "Sending…"));
   if (view.running) wanted.push(block("run-" + view.running.turn_id, "FaultMaven", view.running.text || "…", true, view.running.attempt > 1 ? `Answering (attempt ${view.running.attempt})…` : "Answering…"));
@@ -282,6 +316,14 @@ function announce(text: string): void {
 document.addEventListener("keydown", (e) => {
   if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); document.body.classList.add("menu-open"); document.getElementById("search")?.focus(); }
   if (e.key === "Escape" && document.body.classList.contains("menu-open")) document.body.classList.remove("menu-open");
+  else if (e.key === "Escape" && view.running && !document.querySelector("dialog[open]")) void stop();
+  if (e.key === "?" && !inField(e.target) && loadSession()) { e.preventDefault(); showHelp(); }
+  if (e.altKey && e.key.toLowerCase() === "n") { e.preventDefault(); void newCase(); }
+  if (e.altKey && (e.key === "ArrowDown" || e.key === "ArrowUp") && cases.length > 0) {
+    e.preventDefault();
+    const at = cases.findIndex((c) => c.case_id === current), step = e.key === "ArrowDown" ? 1 : -1;
+    void go(cases[(at + step + cases.length) % cases.length]!.case_id);
+  }
 });
 window.addEventListener("signed-out", () => void showSignIn());
 void showApp();
