@@ -6,12 +6,17 @@
 #include "storage/codec/vectors.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
+#include <random>
+#include <set>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 // The library's hand-vectorised code reads one link past a list to prefetch it; ours is vectorised below instead.
@@ -48,7 +53,15 @@ public:
 private:
   std::size_t dimension_;
 };
+
 constexpr std::uint32_t record_bytes_max = 256U << 20;
+constexpr std::size_t frame_bytes = 12;          ///< length, CRC of the payload, CRC of these two
+constexpr std::size_t slice = 64;                ///< vectors that enter the graph while queries wait
+constexpr std::size_t cheap_to_replay = 500;     ///< changes for which no snapshot is written at the end
+constexpr std::size_t dead_labels_min = 10'000;  ///< below, compaction is not worth it
+constexpr std::size_t threads_max = 4;
+constexpr std::size_t scan_numbers_each = 8U << 20; ///< below, a second thread is not worth its start
+constexpr std::size_t ties_to_spare = 32;
 enum class record : std::uint8_t { head = 1, upsert = 2, removal = 3 };
 
 failure trouble(const std::string& what, const std::string& path) {
@@ -57,6 +70,30 @@ failure trouble(const std::string& what, const std::string& path) {
 failure damaged(const std::string& path) {
   return make_unavailable("The vector log " + path + " is damaged in the middle; restore it from a backup, or remove it and have the "
                                                      "documents embedded again.");
+}
+bool read_exactly(int fd, void* into, std::size_t bytes, std::uint64_t at) {
+  auto* to = static_cast<char*>(into);
+  while (bytes > 0) {
+    const auto n = ::pread(fd, to, bytes, static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return false;
+    to += n;
+    at += static_cast<std::uint64_t>(n);
+    bytes -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+bool flush_path(const std::string& path, int how) {
+  const int fd = ::open(path.c_str(), how | O_CLOEXEC);
+  const bool good = fd >= 0 && ::fsync(fd) == 0;
+  if (fd >= 0)
+    ::close(fd);
+  return good;
+}
+bool flush_folder_of(const std::string& path) {
+  return flush_path(std::filesystem::path{path}.parent_path().string(), O_RDONLY | O_DIRECTORY);
 }
 
 using stored::crc32;
@@ -73,6 +110,7 @@ struct writer {
     number(static_cast<std::uint32_t>(t.size()));
     out.append(t);
   }
+  void numbers(std::span<const float> v) { out.append(reinterpret_cast<const char*>(v.data()), v.size_bytes()); }
   void metadata(const vector_metadata& m) {
     number(static_cast<std::uint32_t>(m.size()));
     for (auto& [name, value] : m) {
@@ -128,53 +166,112 @@ struct reader {
     return m;
   }
 };
+
+/// What a record begins with.
+struct frame {
+  std::uint32_t bytes = 0, payload_crc = 0, own_crc = 0;
+  std::uint32_t expected_crc() const { return crc32({reinterpret_cast<const char*>(this), 8}); }
+  bool good() const { return bytes > 0 && bytes <= record_bytes_max && own_crc == expected_crc(); }
+};
+static_assert(sizeof(frame) == frame_bytes);
+
+/// Runs the same work on this and n - 1 more threads, numbered from 0; what one of them throws is thrown here.
+template <class F> void together(std::size_t n, F work) {
+  std::exception_ptr met;
+  std::mutex meeting;
+  const auto guarded = [&](std::size_t i) {
+    try {
+      work(i);
+    } catch (...) {
+      std::lock_guard lock{meeting};
+      met = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < n; ++i)
+      threads.emplace_back([&guarded, i] { guarded(i); });
+    guarded(0);
+  }
+  if (met)
+    std::rethrow_exception(met);
+}
+
+/// The files that stand beside a log: its snapshots, and what a crash left half written.
+std::vector<std::string> beside(const std::string& path) {
+  std::vector<std::string> found;
+  std::error_code ec;
+  const std::filesystem::path log{path};
+  const auto start = log.filename().string() + ".";
+  for (auto& entry : std::filesystem::directory_iterator{log.parent_path(), ec})
+    if (entry.path().filename().string().starts_with(start))
+      found.push_back(entry.path().string());
+  return found;
+}
 } // namespace
 
 struct vector_collection::graph_parts {
   std::unique_ptr<cosine_space> space;
   std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph;
+
+  /// Whether every link leads to a node: a snapshot that is not sound would be followed into nowhere.
+  bool sound(std::size_t labels) const {
+    for (std::size_t node = 0; node < graph->cur_element_count; ++node) {
+      if (graph->getExternalLabel(static_cast<hnswlib::tableint>(node)) >= labels)
+        return false;
+      for (int level = 0; level <= graph->element_levels_[node]; ++level) {
+        auto* list = graph->get_linklist_at_level(static_cast<hnswlib::tableint>(node), level);
+        const std::size_t n = graph->getListCount(list);
+        if (n > (level == 0 ? graph->maxM0_ : graph->maxM_))
+          return false;
+        const auto* links = reinterpret_cast<const hnswlib::tableint*>(list + 1);
+        for (std::size_t i = 0; i < n; ++i)
+          if (links[i] >= graph->cur_element_count || graph->element_levels_[links[i]] < level)
+            return false;
+      }
+    }
+    return graph->label_lookup_.size() == graph->cur_element_count &&
+           (graph->cur_element_count == 0 || graph->enterpoint_node_ < graph->cur_element_count);
+  }
 };
 
 vector_collection::vector_collection(std::string path, const vector_options& options)
     : path_(std::move(path)), options_(options), parts_(std::make_unique<graph_parts>()) {}
 
 vector_collection::~vector_collection() {
-  if (fd_ >= 0) {
-    if (changes_ > 0)
-      write_graph();
-    ::close(fd_);
-  }
+  if (fd_ < 0)
+    return;
+  if (changes_ > cheap_to_replay && !removed_ && !broken_)
+    write_snapshot();
+  ::close(fd_);
 }
 
 outcome<std::unique_ptr<vector_collection>> vector_collection::make(const std::string& path, std::string name, std::uint32_t dimension,
-                                                      const vector_metadata& metadata, const vector_options& options) {
+                                                                    const vector_metadata& metadata, const vector_options& options) {
   std::unique_ptr<vector_collection> c{new vector_collection{path, options}};
   c->name_ = std::move(name);
   c->dimension_ = dimension;
   c->metadata_ = metadata;
+  std::random_device random;
+  c->generation_ = (std::uint64_t{random()} << 32U) | random();
   c->fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (c->fd_ < 0)
     return trouble("make", path);
   writer w;
   w.number(record::head);
+  w.number(c->generation_);
   w.text(c->name_);
   w.number(dimension);
   w.metadata(metadata);
   auto stored = c->append(w.out);
-  if (stored && options.flush) {
-    const auto parent = std::filesystem::path{path}.parent_path().string();
-    const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || ::fsync(folder) != 0)
-      stored = trouble("flush", parent);
-    if (folder >= 0)
-      ::close(folder);
-  }
+  if (stored && options.flush && !flush_folder_of(path))
+    stored = trouble("flush the folder of", path);
+  if (stored)
+    stored = c->build_graph();
   if (!stored) {
     c->remove_files();
     return stored.error();
   }
-  if (auto built = c->build_graph(); !built)
-    return built.error();
   return c;
 }
 
@@ -186,33 +283,42 @@ outcome<std::unique_ptr<vector_collection>> vector_collection::open(const std::s
   if (auto r = c->replay(); !r)
     return r.error();
   if (c->dimension_ == 0)
-    return std::unique_ptr<vector_collection>{}; // the crash came before its first record: it was never acknowledged
+    return std::unique_ptr<vector_collection>{};
   if (auto built = c->build_graph(); !built)
     return built.error();
   return c;
 }
 
+collection_info vector_collection::info() const {
+  std::shared_lock lock{mutex_};
+  return {name_, dimension_, items_.size(), metadata_};
+}
+
+// ---- the log ----
+
 outcome<done_t> vector_collection::append(std::string_view payload) {
-  writer w;
-  w.number(static_cast<std::uint32_t>(payload.size()));
-  w.number(crc32(payload));
-  w.out.append(payload);
-  std::size_t done_bytes = 0;
-  while (done_bytes < w.out.size()) {
-    const auto n = ::pwrite(fd_, w.out.data() + done_bytes, w.out.size() - done_bytes, static_cast<off_t>(size_ + done_bytes));
+  if (payload.size() > record_bytes_max)
+    return make_failure(errc::too_large, "A change of the vector store has at most " + std::to_string(record_bytes_max >> 20U) + " MiB.");
+  frame f{static_cast<std::uint32_t>(payload.size()), crc32(payload), 0};
+  f.own_crc = f.expected_crc();
+  std::string bytes(reinterpret_cast<const char*>(&f), sizeof f);
+  bytes.append(payload);
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const auto n = ::pwrite(fd_, bytes.data() + written, bytes.size() - written, static_cast<off_t>(size_ + written));
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       break;
-    done_bytes += static_cast<std::size_t>(n);
+    written += static_cast<std::size_t>(n);
   }
-  if (done_bytes < w.out.size() || (options_.flush && ::fdatasync(fd_) != 0)) {
-    const auto f = trouble("write", path_);
+  if (written < bytes.size() || (options_.flush && ::fdatasync(fd_) != 0)) {
+    const auto why = trouble("write", path_);
     if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) // else the next record would follow a torn one
       log::error("hnsw", "a torn record of " + path_ + " could not be cut off");
-    return f;
+    return why;
   }
-  size_ += w.out.size();
+  size_ += bytes.size();
   return done;
 }
 
@@ -223,41 +329,80 @@ outcome<done_t> vector_collection::replay() {
   const auto end = static_cast<std::uint64_t>(s.st_size);
   std::string payload;
   while (size_ < end) {
-    std::uint32_t head[2];
-    const bool whole_head = end - size_ >= sizeof head && ::pread(fd_, head, sizeof head, static_cast<off_t>(size_)) == sizeof head;
-    bool good = whole_head && head[0] > 0 && head[0] <= record_bytes_max && end - size_ - sizeof head >= head[0];
+    frame f;
+    bool good = end - size_ >= sizeof f;
+    if (good && !read_exactly(fd_, &f, sizeof f, size_))
+      return trouble("read", path_);
+    good = good && f.good() && end - size_ - sizeof f >= f.bytes;
     if (good) {
-      payload.resize(head[0]);
-      std::size_t got = 0;
-      while (got < payload.size()) {
-        const auto n = ::pread(fd_, payload.data() + got, payload.size() - got, static_cast<off_t>(size_ + sizeof head + got));
-        if (n <= 0)
-          return trouble("read", path_);
-        got += static_cast<std::size_t>(n);
-      }
-      good = crc32(payload) == head[1];
-      if (!good && size_ + sizeof head + head[0] < end)
-        return damaged(path_);
-    } else if (whole_head && head[0] > record_bytes_max) {
-      return damaged(path_);
+      payload.resize(f.bytes);
+      if (!read_exactly(fd_, payload.data(), payload.size(), size_ + sizeof f))
+        return trouble("read", path_);
+      good = crc32(payload) == f.payload_crc;
     }
     if (!good) {
+      // Only the last record can be torn. A whole one behind it was acknowledged: then this is damage.
+      if (whole_record_after(size_ + 1, end))
+        return damaged(path_);
       log::warn("hnsw", "the last record of " + path_ + " was torn by a crash and is cut off; it was never acknowledged");
-      if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0)
+      if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0 || (options_.flush && ::fsync(fd_) != 0))
         return trouble("repair", path_);
       return done;
     }
-    if (!apply(payload, size_ + sizeof head))
+    if (!apply(payload, size_ + sizeof f))
       return damaged(path_);
-    size_ += sizeof head + head[0];
+    size_ += sizeof f + f.bytes;
   }
   return done;
+}
+
+bool vector_collection::whole_record_after(std::uint64_t at, std::uint64_t end) const {
+  std::string window;
+  constexpr std::size_t window_bytes = 1U << 20;
+  for (; at + frame_bytes < end; at += window_bytes) {
+    window.resize(std::min<std::uint64_t>(window_bytes + frame_bytes, end - at));
+    if (!read_exactly(fd_, window.data(), window.size(), at))
+      return false;
+    for (std::size_t i = 0; i + frame_bytes <= window.size() && i < window_bytes; ++i) {
+      frame f;
+      std::memcpy(&f, window.data() + i, sizeof f);
+      if (f.bytes == 0 || f.bytes > end - at - i - sizeof f || !f.good())
+        continue;
+      std::string payload(f.bytes, '\0');
+      if (read_exactly(fd_, payload.data(), payload.size(), at + i + sizeof f) && crc32(payload) == f.payload_crc)
+        return true;
+    }
+  }
+  return false;
+}
+
+std::size_t vector_collection::put(std::string id, held h) {
+  h.label = by_label_.size();
+  const auto label = h.label;
+  const auto [place, fresh] = items_.try_emplace(std::move(id));
+  if (!fresh) {
+    by_label_[place->second.label] = nullptr;
+    ++dead_;
+  }
+  place->second = std::move(h);
+  by_label_.push_back(&*place);
+  return label;
+}
+
+void vector_collection::forget(std::string_view id) {
+  const auto found = items_.find(id);
+  if (found == items_.end())
+    return;
+  by_label_[found->second.label] = nullptr;
+  ++dead_;
+  items_.erase(found);
 }
 
 bool vector_collection::apply(std::string_view payload, std::uint64_t at) {
   reader r{payload};
   switch (r.number<record>()) {
   case record::head:
+    generation_ = r.number<std::uint64_t>();
     name_ = r.text();
     dimension_ = r.number<std::uint32_t>();
     metadata_ = r.metadata();
@@ -273,25 +418,14 @@ bool vector_collection::apply(std::string_view payload, std::uint64_t at) {
       r.at += std::size_t{dimension_} * sizeof(float);
       if (!r.good || r.at > payload.size())
         return false;
-      h.label = by_label_.size();
-      const auto [place, fresh] = items_.try_emplace(std::move(id));
-      if (!fresh) {
-        by_label_[place->second.label] = nullptr;
-        ++dead_;
-      }
-      place->second = std::move(h);
-      by_label_.push_back(&place->first);
+      put(std::move(id), std::move(h));
     }
     return r.good;
   }
   case record::removal: {
     const auto n = r.number<std::uint32_t>();
     for (std::uint32_t i = 0; r.good && i < n; ++i)
-      if (const auto found = items_.find(r.text()); found != items_.end()) {
-        by_label_[found->second.label] = nullptr;
-        ++dead_;
-        items_.erase(found);
-      }
+      forget(r.text());
     return r.good;
   }
   }
@@ -300,133 +434,217 @@ bool vector_collection::apply(std::string_view payload, std::uint64_t at) {
 
 outcome<std::vector<float>> vector_collection::read_vector(const held& h) const {
   std::vector<float> v(dimension_);
-  const auto bytes = v.size() * sizeof(float);
-  if (::pread(fd_, v.data(), bytes, static_cast<off_t>(h.vector_at)) != static_cast<ssize_t>(bytes))
+  if (!read_exactly(fd_, v.data(), v.size() * sizeof(float), h.vector_at))
     return trouble("read", path_);
   return v;
 }
 
-void vector_collection::add_to_graph(std::size_t label, std::span<const float> vector) {
-  if (label >= parts_->graph->max_elements_)
-    parts_->graph->resizeIndex(std::max<std::size_t>(label + 1, parts_->graph->max_elements_ * 2));
-  parts_->graph->addPoint(stored::unit(vector).data(), label);
+// ---- the graph ----
+
+/// The highest label the newest fitting snapshot knows, plus one; 0 = there is none.
+std::size_t vector_collection::load_snapshot() {
+  std::string best;
+  std::size_t best_labels = 0;
+  const auto start = path_ + ".graph-";
+  for (auto& file : beside(path_)) {
+    std::uint64_t numbers[3] = {}; // generation, labels, size of the log
+    bool fits = file.starts_with(start);
+    const char* at = file.data() + std::min(start.size(), file.size());
+    const char* const end = file.data() + file.size();
+    for (std::size_t i = 0; fits && i < 3; ++i) {
+      const auto r = std::from_chars(at, end, numbers[i]);
+      fits = r.ec == std::errc{} && (i == 2 ? r.ptr == end : r.ptr != end && *r.ptr == '-');
+      at = r.ptr + 1;
+    }
+    fits = fits && numbers[0] == generation_ && numbers[1] <= by_label_.size() && numbers[2] <= size_;
+    if (!fits || numbers[1] <= best_labels) {
+      ::unlink(file.c_str());
+      continue;
+    }
+    if (!best.empty())
+      ::unlink(best.c_str());
+    best = file;
+    best_labels = numbers[1];
+  }
+  if (best.empty())
+    return 0;
+  try {
+    parts_->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(parts_->space.get(), best, false,
+                                                                      std::max<std::size_t>(by_label_.size() + by_label_.size() / 2, 1'024));
+    if (parts_->sound(best_labels) && parts_->graph->M_ == options_.m)
+      return best_labels;
+    log::warn("hnsw", "the snapshot " + best + " does not fit and is left aside");
+  } catch (const std::exception& e) {
+    log::warn("hnsw", "the snapshot " + best + " cannot be used: " + e.what());
+  }
+  parts_->graph.reset();
+  ::unlink(best.c_str());
+  return 0;
 }
 
 outcome<done_t> vector_collection::build_graph() {
   try {
     parts_->space = std::make_unique<cosine_space>(dimension_);
-    std::size_t known = 0;
-    const auto snapshot = path_ + ".graph";
-    std::error_code ec;
-    if (std::filesystem::exists(snapshot, ec)) {
-      // The name of the last label it holds stands beside it; labels are given in the order of the log.
-      std::ifstream note{path_ + ".note"};
-      std::size_t labels = 0;
-      std::uint64_t upto = 0;
-      if (note >> labels >> upto && labels <= by_label_.size() && upto <= size_) {
-        try {
-          parts_->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(parts_->space.get(), snapshot, false, std::max<std::size_t>(by_label_.size() * 2, 1'024));
-          known = labels;
-          if (parts_->graph->cur_element_count != labels) {
-            parts_->graph.reset();
-            known = 0;
-          }
-        } catch (const std::exception& e) {
-          log::warn("hnsw", "the graph of " + path_ + " is built again: " + e.what());
-          parts_->graph.reset();
-        }
-      }
-    }
+    const auto known = load_snapshot();
     if (!parts_->graph)
-      parts_->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(parts_->space.get(), std::max<std::size_t>(by_label_.size() * 2, 1'024), options_.m,
-                                                                 options_.ef_construction, 100);
+      parts_->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(
+          parts_->space.get(), std::max<std::size_t>(by_label_.size() + by_label_.size() / 2, 1'024), options_.m, options_.ef_construction, 100);
     parts_->graph->setEf(options_.ef);
+    std::vector<addition> some;
     for (auto label = known; label < by_label_.size(); ++label) {
-      std::vector<float> nothing(dimension_, 0.0F); // keeps labels and places equal for what is gone already
-      nothing[0] = 1.0F;
-      if (by_label_[label] == nullptr) {
-        add_to_graph(label, nothing);
+      if (by_label_[label] == nullptr)
         continue;
-      }
-      auto v = read_vector(items_.find(*by_label_[label])->second);
+      auto v = read_vector(by_label_[label]->second);
       if (!v)
         return v.error();
-      add_to_graph(label, *v);
+      some.push_back({label, stored::unit(*v)});
+      if (some.size() == 1'024) {
+        add_to_graph(some);
+        some.clear();
+      }
     }
-    for (std::size_t label = 0; label < by_label_.size(); ++label)
-      if (by_label_[label] == nullptr && !parts_->graph->isMarkedDeleted(parts_->graph->label_lookup_.at(label)))
+    add_to_graph(some);
+    for (std::size_t label = 0; label < known; ++label) {
+      const bool there = parts_->graph->label_lookup_.contains(label);
+      if (by_label_[label] == nullptr && there)
         parts_->graph->markDelete(label);
+      else if (by_label_[label] != nullptr && !there)
+        return make_unavailable("The vector graph of " + path_ + " lacks a vector; remove its .graph files and start again.");
+    }
     changes_ = by_label_.size() - known;
-    if (changes_ >= options_.snapshot_every)
-      write_graph();
+    write_snapshot_if_due();
   } catch (const std::exception& e) {
     return make_unavailable("The vector graph of " + path_ + " cannot be built: " + e.what() + ".");
   }
   return done;
 }
 
-void vector_collection::write_graph() {
-  // A note of another graph must never stand beside this one: it goes first and comes last.
+/// May throw. The first node goes in alone: the others need somewhere to begin.
+void vector_collection::add_to_graph(std::span<const addition> all) {
+  if (all.empty())
+    return;
+  auto& graph = *parts_->graph;
+  if (graph.cur_element_count + all.size() > graph.max_elements_)
+    graph.resizeIndex(std::max(graph.cur_element_count + all.size(), graph.max_elements_ + graph.max_elements_ / 2));
+  std::size_t from = 0;
+  if (graph.cur_element_count == 0) {
+    graph.addPoint(all.front().unit.data(), all.front().label);
+    from = 1;
+  }
+  std::atomic<std::size_t> next{from};
+  together(helpers_for(all.size() - from, 8), [&](std::size_t) {
+    for (auto i = next++; i < all.size(); i = next++)
+      graph.addPoint(all[i].unit.data(), all[i].label);
+  });
+}
+
+std::size_t vector_collection::helpers_for(std::size_t work, std::size_t least_each) const {
+  const auto cores = options_.build_threads > 0 ? options_.build_threads : std::max(1U, std::thread::hardware_concurrency());
+  return std::clamp<std::size_t>(std::min<std::size_t>(cores, work / least_each), 1, threads_max);
+}
+
+/// Called by the one writer (or nobody else is there): the graph does not change meanwhile, and queries go on.
+void vector_collection::write_snapshot() {
   try {
-    const auto graph = path_ + ".graph", note = path_ + ".note";
-    ::unlink(note.c_str());
-    parts_->graph->saveIndex(graph + ".new");
-    std::filesystem::rename(graph + ".new", graph);
-    std::ofstream out{note + ".new", std::ios::trunc};
-    out << by_label_.size() << " " << size_ << "\n";
-    out.close();
-    if (out)
-      std::filesystem::rename(note + ".new", note);
+    const auto fresh = path_ + ".graph.new";
+    const auto name = path_ + ".graph-" + std::to_string(generation_) + "-" + std::to_string(by_label_.size()) + "-" + std::to_string(size_);
+    parts_->graph->saveIndex(fresh);
+    if (options_.flush && !flush_path(fresh, O_RDWR))
+      throw std::runtime_error(std::strerror(errno));
+    std::filesystem::rename(fresh, name);
+    if (options_.flush)
+      flush_folder_of(path_);
+    for (auto& file : beside(path_))
+      if (file != name && file.starts_with(path_ + ".graph"))
+        ::unlink(file.c_str());
     changes_ = 0;
   } catch (const std::exception& e) {
-    log::warn("hnsw", "the graph of " + path_ + " was not written and will be built again at the next start: " + e.what());
+    ::unlink((path_ + ".graph.new").c_str());
+    log::warn("hnsw", "no snapshot of " + path_ + " was written: " + e.what());
   }
 }
+
+void vector_collection::write_snapshot_if_due() {
+  if (changes_ >= std::max(options_.snapshot_every, by_label_.size() / 5))
+    write_snapshot();
+}
+
+// ---- changes ----
 
 outcome<done_t> vector_collection::upsert(std::span<const vector_item> items) {
   if (items.empty())
     return done;
+  std::lock_guard one_writer{writers_};
+  if (broken_)
+    return *broken_;
   writer w;
   w.number(record::upsert);
   w.number(static_cast<std::uint32_t>(items.size()));
+  std::vector<std::uint64_t> places;
   for (auto& item : items) {
     w.text(item.id);
     w.text(item.document);
     w.metadata(item.metadata);
-    for (const auto x : item.embedding)
-      w.number(x);
+    places.push_back(size_ + frame_bytes + w.out.size());
+    w.numbers(item.embedding);
   }
-  const auto at = size_ + 2 * sizeof(std::uint32_t);
   if (auto stored = append(w.out); !stored)
     return stored;
-  const auto first = by_label_.size();
-  std::vector<std::size_t> replaced;
-  for (auto& item : items)
-    if (const auto old = items_.find(item.id); old != items_.end())
-      replaced.push_back(old->second.label);
-  apply(w.out, at);
-  try {
-    for (const auto label : replaced)
-      parts_->graph->markDelete(label);
-    for (std::size_t i = 0; i < items.size(); ++i)
-      add_to_graph(first + i, items[i].embedding);
-    for (std::size_t i = 0; i < items.size(); ++i)
-      if (by_label_[first + i] == nullptr) // the same id twice in one batch: the last one counts
-        parts_->graph->markDelete(first + i);
-  } catch (const std::exception& e) {
-    return make_unavailable("The vectors are stored, but not searchable before the next start: " + std::string{e.what()} + ".");
+  if (auto added = add_in_slices(items, places); !added) {
+    std::unique_lock lock{mutex_};
+    broken_ = added.error();
+    return added;
   }
   changes_ += items.size();
-  if (changes_ >= options_.snapshot_every)
-    write_graph();
+  write_snapshot_if_due();
   return compact_if_due();
 }
 
+outcome<done_t> vector_collection::add_in_slices(std::span<const vector_item> items, std::span<const std::uint64_t> places) {
+  try {
+    for (std::size_t from = 0; from < items.size(); from += slice) {
+      const auto some = items.subspan(from, std::min(slice, items.size() - from));
+      std::vector<addition> additions;
+      for (auto& item : some)
+        additions.push_back({0, stored::unit(item.embedding)});
+      std::vector<std::size_t> replaced;
+      std::unique_lock lock{mutex_};
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        if (const auto old = items_.find(some[i].id); old != items_.end())
+          replaced.push_back(old->second.label);
+        additions[i].label = put(some[i].id, held{0, places[from + i], some[i].document, some[i].metadata});
+      }
+      add_to_graph(additions);
+      for (const auto label : replaced)
+        parts_->graph->markDelete(label);
+    }
+  } catch (const std::exception& e) {
+    return make_unavailable("The vectors are stored, but not searchable before the next start: " + std::string{e.what()} + ".");
+  }
+  return done;
+}
+
 outcome<std::uint64_t> vector_collection::remove(std::span<const std::string> ids) {
-  std::vector<std::string> there;
+  std::lock_guard one_writer{writers_};
+  std::set<std::string> there;
   for (auto& id : ids)
-    if (items_.contains(id) && std::find(there.begin(), there.end(), id) == there.end())
+    if (items_.contains(id)) // only writers change it, and we are the one
+      there.insert(id);
+  return remove_these({there.begin(), there.end()});
+}
+
+outcome<std::uint64_t> vector_collection::remove_matching(const metadata_filter& filter) {
+  std::lock_guard one_writer{writers_};
+  std::vector<std::string> there;
+  for (auto& [id, h] : items_)
+    if (stored::matches(h.metadata, filter))
       there.push_back(id);
+  return remove_these(std::move(there));
+}
+
+outcome<std::uint64_t> vector_collection::remove_these(std::vector<std::string> there) {
+  if (broken_)
+    return *broken_;
   if (there.empty())
     return std::uint64_t{0};
   writer w;
@@ -434,30 +652,34 @@ outcome<std::uint64_t> vector_collection::remove(std::span<const std::string> id
   w.number(static_cast<std::uint32_t>(there.size()));
   for (auto& id : there)
     w.text(id);
-  const auto at = size_ + 2 * sizeof(std::uint32_t);
   if (auto stored = append(w.out); !stored)
     return stored.error();
-  for (auto& id : there)
-    parts_->graph->markDelete(items_.find(id)->second.label);
-  apply(w.out, at);
-  ++changes_;
+  {
+    std::unique_lock lock{mutex_};
+    for (auto& id : there) {
+      parts_->graph->markDelete(items_.find(id)->second.label);
+      forget(id);
+    }
+  }
+  changes_ += 1;
   if (auto compacted = compact_if_due(); !compacted)
-    return compacted.error();
+    log::warn("hnsw", "the removal is stored, but the log was not made smaller: " + compacted.error().detail);
   return static_cast<std::uint64_t>(there.size());
 }
 
-/// Writes the log anew when most of it is dead: a new file beside it, then a rename.
+/// Writes the log anew when most of it is dead: a new file beside it, then a rename. Queries go on until the end.
 outcome<done_t> vector_collection::compact_if_due() {
-  if (dead_ < 10'000 || dead_ < 2 * items_.size())
+  if (dead_ < dead_labels_min || dead_ < 2 * items_.size())
     return done;
-  const auto beside = path_ + ".new";
-  ::unlink(beside.c_str());
-  auto fresh = make(beside, name_, dimension_, metadata_, options_);
+  const auto other = path_ + ".new";
+  ::unlink(other.c_str());
+  auto fresh = make(other, name_, dimension_, metadata_, options_);
   if (!fresh)
     return fresh.error();
+  auto& next = **fresh;
   std::vector<vector_item> batch;
   const auto give = [&]() -> outcome<done_t> {
-    auto r = (*fresh)->upsert(batch);
+    auto r = next.upsert(batch);
     batch.clear();
     return r;
   };
@@ -472,66 +694,135 @@ outcome<done_t> vector_collection::compact_if_due() {
   }
   if (auto r = give(); !r)
     return r;
-  ::unlink((path_ + ".note").c_str()); // the old graph does not fit the new log
-  if (::rename(beside.c_str(), path_.c_str()) != 0)
+  if (::rename(other.c_str(), path_.c_str()) != 0)
     return trouble("rename", path_);
-  ::unlink((beside + ".graph").c_str());
-  ::unlink((beside + ".note").c_str());
-  std::swap(fd_, (*fresh)->fd_);
-  size_ = (*fresh)->size_;
-  items_ = std::move((*fresh)->items_);
-  by_label_ = std::move((*fresh)->by_label_);
-  parts_ = std::move((*fresh)->parts_);
-  dead_ = (*fresh)->dead_;
-  (*fresh)->changes_ = 0; // its destructor closes the old file and writes nothing
-  changes_ = by_label_.size();
+  if (options_.flush && !flush_folder_of(path_))
+    log::warn("hnsw", "the folder of " + path_ + " could not be flushed");
+  {
+    std::unique_lock lock{mutex_};
+    std::swap(fd_, next.fd_);
+    size_ = next.size_;
+    generation_ = next.generation_;
+    items_.swap(next.items_);
+    by_label_.swap(next.by_label_);
+    parts_.swap(next.parts_);
+    dead_ = next.dead_;
+  }
+  next.changes_ = 0; // its destructor closes the old file and writes nothing
+  for (auto& file : beside(path_)) // of the old log, and of the new one under its first name
+    ::unlink(file.c_str());
+  write_snapshot();
   return done;
 }
 
-double vector_collection::similarity(std::span<const float> unit, const held& h) const {
-  const auto place = parts_->graph->label_lookup_.at(h.label);
-  const auto* data = reinterpret_cast<const float*>(parts_->graph->getDataByInternalId(place));
-  double dot = 0;
-  for (std::size_t i = 0; i < unit.size(); ++i)
-    dot += static_cast<double>(unit[i]) * static_cast<double>(data[i]);
-  return dot;
+void vector_collection::remove_files() {
+  std::lock_guard one_writer{writers_};
+  removed_ = true;
+  ::unlink(path_.c_str());
+  for (auto& file : beside(path_))
+    ::unlink(file.c_str());
+  if (options_.flush)
+    flush_folder_of(path_);
+}
+
+// ---- questions ----
+
+struct vector_collection::near_one {
+  float distance = 0;
+  const shelf::value_type* item = nullptr;
+  hnswlib::tableint node = 0;
+  bool operator<(const near_one& o) const { return distance != o.distance ? distance < o.distance : item->first < o.item->first; }
+};
+
+/// The `most` nearest of all that match, in memory order over the nodes.
+std::vector<vector_collection::near_one> vector_collection::scan(std::span<const float> unit, const metadata_filter& filter, std::size_t most) const {
+  const auto& graph = *parts_->graph;
+  const std::size_t nodes = graph.cur_element_count, dimension = dimension_;
+  const auto helpers = helpers_for(nodes * dimension, scan_numbers_each);
+  std::vector<std::vector<near_one>> parts(helpers);
+  together(helpers, [&](std::size_t part) {
+    auto& best = parts[part]; // a heap, the farthest on top
+    for (auto node = nodes * part / helpers; node < nodes * (part + 1) / helpers; ++node) {
+      const auto id = static_cast<hnswlib::tableint>(node);
+      const auto* item = by_label_[graph.getExternalLabel(id)];
+      if (item == nullptr || !stored::matches(item->second.metadata, filter))
+        continue;
+      const near_one one{cosine_distance(unit.data(), graph.getDataByInternalId(id), &dimension), item, id};
+      if (best.size() == most && !(one < best.front()))
+        continue;
+      best.push_back(one);
+      std::push_heap(best.begin(), best.end());
+      if (best.size() > most) {
+        std::pop_heap(best.begin(), best.end());
+        best.pop_back();
+      }
+    }
+  });
+  std::vector<near_one> all;
+  for (auto& part : parts)
+    all.insert(all.end(), part.begin(), part.end());
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+/// By the graph; nothing when that is no good: the walks disagree, or too few of what they met match.
+std::optional<std::vector<vector_collection::near_one>> vector_collection::walk(std::span<const float> unit, const metadata_filter& filter, std::size_t k) const {
+  const auto& graph = *parts_->graph;
+  const auto search = [&](std::size_t breadth) {
+    std::vector<near_one> met;
+    for (auto found = graph.searchKnn(unit.data(), std::min(breadth, items_.size())); !found.empty(); found.pop())
+      if (const auto* item = by_label_[found.top().second])
+        met.push_back({found.top().first, item, graph.label_lookup_.find(found.top().second)->second});
+    std::sort(met.begin(), met.end());
+    return met;
+  };
+  const auto breadth = std::max(options_.ef, k + k / 2 + 8);
+  const auto narrow = search(breadth);
+  auto wide = search(4 * breadth);
+  const auto compared = std::min(k, items_.size());
+  if (wide.size() < compared || narrow.size() < compared ||
+      !std::equal(wide.begin(), wide.begin() + static_cast<std::ptrdiff_t>(compared), narrow.begin(), [](auto& a, auto& b) { return a.item == b.item; }))
+    return std::nullopt;
+  if (!filter.empty()) {
+    std::erase_if(wide, [&](auto& one) { return !stored::matches(one.item->second.metadata, filter); });
+    if (wide.size() < std::min(2 * k, items_.size()))
+      return std::nullopt;
+  }
+  return wide;
 }
 
 outcome<std::vector<vector_hit>> vector_collection::query(std::span<const float> embedding, std::size_t k, const metadata_filter& filter) const {
   const auto unit = stored::unit(embedding);
-  std::vector<std::pair<double, const std::string*>> scored;
-  const auto exactly = [&] {
-    scored.clear();
-    for (auto& [id, h] : items_)
-      if (stored::matches(h.metadata, filter))
-        scored.emplace_back(similarity(unit, h), &id);
-  };
-  if (items_.size() <= options_.exact_max) {
-    exactly();
-  } else {
-    // With a filter more are fetched; when too few of them fit, the filter is selective and looking at all is right.
-    const auto wanted = filter.empty() ? k : std::min<std::size_t>(items_.size(), k * 10 + 50);
-    parts_->graph->setEf(std::max(options_.ef, wanted + wanted / 2));
-    auto found = parts_->graph->searchKnn(unit.data(), wanted);
-    for (; !found.empty(); found.pop()) {
-      const auto* id = by_label_[found.top().second];
-      if (id == nullptr)
-        continue;
-      const auto& h = items_.find(*id)->second;
-      if (stored::matches(h.metadata, filter))
-        scored.emplace_back(similarity(unit, h), id);
-    }
-    if (scored.size() < std::min(k, items_.size()))
-      exactly();
+  const auto spare = k + ties_to_spare;
+  std::shared_lock lock{mutex_};
+  if (broken_)
+    return *broken_;
+  std::vector<near_one> found;
+  try {
+    std::optional<std::vector<near_one>> walked;
+    if (items_.size() > options_.exact_max)
+      walked = walk(unit, filter, k);
+    found = walked ? std::move(*walked) : scan(unit, filter, spare);
+  } catch (const std::exception& e) {
+    return make_unavailable("The vectors of " + name_ + " could not be searched: " + std::string{e.what()} + ".");
   }
-  const auto kept = std::min(k, scored.size());
-  std::partial_sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(kept), scored.end(),
-                    [](auto& a, auto& b) { return a.first != b.first ? a.first > b.first : *a.second < *b.second; });
+  // The nearest by single precision, a few to spare, are put in order by double precision.
+  if (found.size() > spare)
+    found.resize(spare);
+  std::vector<std::pair<double, const shelf::value_type*>> scored;
+  for (auto& one : found) {
+    const auto* data = reinterpret_cast<const float*>(parts_->graph->getDataByInternalId(one.node));
+    double dot = 0;
+    for (std::size_t n = 0; n < unit.size(); ++n)
+      dot += static_cast<double>(unit[n]) * static_cast<double>(data[n]);
+    scored.emplace_back(dot, one.item);
+  }
+  std::sort(scored.begin(), scored.end(), [](auto& a, auto& b) { return a.first != b.first ? a.first > b.first : a.second->first < b.second->first; });
+  if (scored.size() > k)
+    scored.resize(k);
   std::vector<vector_hit> out;
-  for (std::size_t i = 0; i < kept; ++i) {
-    const auto& h = items_.find(*scored[i].second)->second;
-    out.push_back({*scored[i].second, scored[i].first, h.document, h.metadata});
-  }
+  for (auto& [similarity, item] : scored)
+    out.push_back({item->first, std::clamp(similarity, -1.0, 1.0), item->second.document, item->second.metadata});
   return out;
 }
 
@@ -543,6 +834,7 @@ outcome<vector_item> vector_collection::whole(const std::string& id, const held&
 }
 
 outcome<std::vector<vector_item>> vector_collection::get(std::span<const std::string> ids) const {
+  std::shared_lock lock{mutex_};
   std::map<std::string_view, const held*> found;
   for (auto& id : ids)
     if (const auto at = items_.find(id); at != items_.end())
@@ -558,6 +850,7 @@ outcome<std::vector<vector_item>> vector_collection::get(std::span<const std::st
 }
 
 outcome<std::vector<vector_item>> vector_collection::find(const metadata_filter& filter, std::string_view after, std::size_t limit) const {
+  std::shared_lock lock{mutex_};
   std::vector<vector_item> out;
   for (auto at = items_.upper_bound(after); at != items_.end() && out.size() < limit; ++at)
     if (stored::matches(at->second.metadata, filter)) {
@@ -567,19 +860,6 @@ outcome<std::vector<vector_item>> vector_collection::find(const metadata_filter&
       out.push_back(std::move(*item));
     }
   return out;
-}
-
-std::vector<std::string> vector_collection::matching(const metadata_filter& filter) const {
-  std::vector<std::string> out;
-  for (auto& [id, h] : items_)
-    if (stored::matches(h.metadata, filter))
-      out.push_back(id);
-  return out;
-}
-
-void vector_collection::remove_files() const {
-  for (const char* end : {"", ".graph", ".note"})
-    ::unlink((path_ + end).c_str());
 }
 
 } // namespace fm::hnsw

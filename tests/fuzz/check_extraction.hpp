@@ -5,14 +5,18 @@
 #include "actors/evidence/extractors/extraction.hpp"
 #include "protocol/base/text.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
 namespace fm::fuzz {
 
-inline void require(bool condition) {
-  if (!condition)
-    std::abort();
+/// Says which requirement failed; a stack of inlined calls does not.
+inline void require(bool condition, int line = __builtin_LINE()) {
+  if (condition)
+    return;
+  std::fprintf(stderr, "requirement at line %d failed\n", line);
+  std::abort();
 }
 
 inline void check(const extractors::extraction& x, std::string_view input) {

@@ -159,7 +159,7 @@ std::string_view magic_of(std::string_view b) noexcept {
     return "rar";
   if (begins("GIF87a") || begins("GIF89a"))
     return "gif";
-  if (begins("RIFF") && b.substr(8, 4) == "WEBP")
+  if (begins("RIFF") && b.size() > 12 && b.substr(8, 4) == "WEBP")
     return "webp";
   if (begins(std::string_view{"II*\0", 4}) || begins(std::string_view{"MM\0*", 4}))
     return "tiff";

@@ -83,6 +83,8 @@ public:
       if (!several_ && at_ < s_.size() && !stopped())
         fail("something follows the end of the value");
     }
+    for (auto& n : doc_.nodes) // what an error left open ends where it was met
+      n.end = std::min<std::uint64_t>(std::max({n.begin, n.end, n.end == 0 ? std::uint64_t{at_} : n.end}), s_.size());
     return std::move(doc_);
   }
 

@@ -20,25 +20,45 @@ namespace {
 constexpr std::size_t toml_bytes_max = 512U << 10; ///< the library looks tables up one by one: quadratic in their number
 constexpr std::size_t dots_max = 48;
 
-/// Whether a key of more than dots_max parts may be in here. Strings are skipped as TOML ends them.
-bool too_dotted(std::string_view s) {
+struct screened {
+  bool too_dotted = false; ///< a key of more than dots_max parts may be in here
+  std::optional<std::size_t> wrong_at;
+  std::string_view wrong;
+};
+
+/// What must not reach the library: long dotted keys (see above), and characters outside strings and comments that are
+/// not ASCII, which are errors in TOML and undefined behaviour in its tables of blanks.
+screened screen(std::string_view s) {
+  screened out;
+  const auto wrong = [&](std::size_t at, std::string_view why) {
+    out.wrong_at = at;
+    out.wrong = why;
+    return out;
+  };
+  const auto high = [&](std::size_t i) { return i < s.size() && static_cast<unsigned char>(s[i]) >= 0x80; };
   std::size_t dots = 0;
-  for (std::size_t i = 0; i < s.size(); ++i) {
+  for (std::size_t i = s.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0; i < s.size(); ++i) {
     const char c = s[i];
     if (c == '"' || c == '\'') {
-      const bool multi = s.substr(i, 3) == std::string(3, c);
-      if (multi) {
-        i += 3;
-        while (i < s.size() && s.substr(i, 3) != std::string(3, c))
-          i += s[i] == '\\' && c == '"' ? 2 : 1;
-        i += 2;
-        continue;
-      }
-      for (++i; i < s.size() && s[i] != c && s[i] != '\n'; ++i)
-        if (s[i] == '\\' && c == '"')
+      const auto begin = i;
+      const bool multi = i + 2 < s.size() && s[i + 1] == c && s[i + 2] == c;
+      i += multi ? 3 : 1;
+      bool closed = false;
+      for (; i < s.size(); ++i) {
+        if (s[i] == '\\' && c == '"') {
+          if (high(i + 1))
+            return wrong(i, "unknown escape in a string");
           ++i;
-      if (i < s.size() && s[i] == '\n')
-        dots = 0;
+        } else if (!multi && (s[i] == '\n' || s[i] == '\r')) {
+          break;
+        } else if (s[i] == c && (!multi || (i + 2 < s.size() && s[i + 1] == c && s[i + 2] == c))) {
+          closed = true;
+          i += multi ? 2 : 0;
+          break;
+        }
+      }
+      if (!closed)
+        return wrong(begin, multi ? "the string does not end" : "the string does not end on its line");
       continue;
     }
     if (c == '#') {
@@ -47,14 +67,18 @@ bool too_dotted(std::string_view s) {
       dots = 0;
       continue;
     }
+    if (high(i))
+      return wrong(i, "a character outside of strings and comments is not ASCII");
     if (c == '.') {
-      if (++dots > dots_max)
-        return true;
-    } else if (!is_word(c) && c != '-' && c != ' ' && c != '\t' && static_cast<unsigned char>(c) < 0x80) {
+      if (++dots > dots_max) {
+        out.too_dotted = true;
+        return out;
+      }
+    } else if (!is_word(c) && c != '-' && c != ' ' && c != '\t') {
       dots = 0;
     }
   }
-  return false;
+  return out;
 }
 
 struct place_finder {
@@ -84,8 +108,15 @@ document parse_toml(std::string_view text, const document_limits& bounds) {
     doc.refused = "The TOML is larger than " + std::to_string(most >> 10) + " KiB.";
     return doc;
   }
-  if (too_dotted(text)) {
+  const auto seen = screen(text);
+  if (seen.too_dotted) {
     doc.refused = "A key has more than " + std::to_string(dots_max) + " parts.";
+    return doc;
+  }
+  if (seen.wrong_at) {
+    const lines all{text};
+    const auto line = all.index_at(*seen.wrong_at);
+    doc.error = parse_error{std::string{seen.wrong}, static_cast<std::uint32_t>(line + 1), static_cast<std::uint32_t>(*seen.wrong_at - all.begin_of(line) + 1), *seen.wrong_at};
     return doc;
   }
   const place_finder places{text};

@@ -100,6 +100,7 @@ private:
   std::string clean(std::size_t begin, std::size_t end) const {
     std::string out;
     bool blank = true;
+    end = std::min(end, begin + 2'000); // more is never shown
     for (char c : text_.substr(begin, end - begin)) {
       if (c == filler)
         continue;
@@ -295,7 +296,8 @@ private:
       m.at_ms = t->at_ms;
       m.zone_known = t->zone_known;
       m.day_only = t->day_only;
-      m.what = cut_on_word(clean(from, from + (*all_)[line].size()), 160);
+      const auto begin = std::max<std::size_t>(from, at > 100 ? at - 100 : 0); // of a very long line: what stands around
+      m.what = cut_on_word(clean(begin, from + (*all_)[line].size()), 160);
       m.at = all_->cite(at, at + t->size);
       x_.moments.push_back(std::move(m));
       at += t->size;
