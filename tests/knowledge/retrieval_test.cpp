@@ -3,7 +3,9 @@
 #include "actors/knowledge/chunker.hpp"
 #include "actors/knowledge/full_text_index.hpp"
 #include "actors/knowledge/lexical_embedder.hpp"
+#include "actors/knowledge/openai_embedder.hpp"
 #include "actors/knowledge/words.hpp"
+#include "http/client/curl_client.hpp"
 
 #include <gtest/gtest.h>
 
@@ -52,11 +54,27 @@ double dot(const std::vector<float>& a, const std::vector<float>& b) {
   return s;
 }
 
+/// The embedded one, or a real endpoint: FM_TEST_EMBEDDINGS = base URL, _MODEL, _DIMENSION, _KEY.
+embedder_ptr chosen_embedder() {
+  const auto given = [](const char* name, const char* otherwise) {
+    const char* value = std::getenv(name);
+    return std::string{value ? value : otherwise};
+  };
+  if (given("FM_TEST_EMBEDDINGS", "").empty())
+    return make_lexical_embedder();
+  openai_embedder_settings s;
+  s.base_url = given("FM_TEST_EMBEDDINGS", "");
+  s.model = given("FM_TEST_EMBEDDINGS_MODEL", "bge-m3");
+  s.dimension = static_cast<std::uint32_t>(std::stoul(given("FM_TEST_EMBEDDINGS_DIMENSION", "1024")));
+  s.api_key = given("FM_TEST_EMBEDDINGS_KEY", "");
+  return make_openai_embedder(s, make_curl_client({}));
+}
+
 struct library {
   std::vector<runbook> books = runbooks();
   full_text_index index;
   std::vector<std::pair<std::string, std::vector<float>>> vectors; ///< slug of the chunk's book
-  embedder_ptr model = make_lexical_embedder();
+  embedder_ptr model = chosen_embedder();
   std::map<std::string, std::string> book_of;
 
   library() {
