@@ -854,11 +854,14 @@ private:
     w.runner = spawn_turn_runner(self->system(), caf::actor_cast<run_listener>(caf::actor_cast<case_actor>(self)),
                                  std::move(job), st.deps->run);
     w.runner_address = w.runner.address();
+    w.counted = std::shared_ptr<void>{nullptr, [running = st.deps->running_turns](void*) { --*running; }};
+    ++*st.deps->running_turns;
     w.last_text_commit = {};
     self->monitor(w.runner);
   }
   void stop_runner() {
     auto& w = *st.work;
+    w.counted.reset();
     if (!w.runner)
       return;
     self->demonitor(w.runner_address);

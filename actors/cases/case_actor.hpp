@@ -15,6 +15,7 @@
 
 #include <caf/actor_system.hpp>
 
+#include <atomic>
 #include <chrono>
 
 namespace fm {
@@ -83,6 +84,8 @@ struct case_deps {
   clock_ptr clock;
   random_ptr random;
   metrics_ptr metrics;
+  /// How many turns run in all cases; a server that stops waits a moment for it to reach zero.
+  std::shared_ptr<std::atomic<std::int64_t>> running_turns = std::make_shared<std::atomic<std::int64_t>>(0);
 };
 
 using case_settings_ptr = std::shared_ptr<const case_settings>;

@@ -69,6 +69,7 @@ struct case_work {
   // The running attempt.
   turn_runner_actor runner;
   caf::actor_addr runner_address;
+  std::shared_ptr<void> counted; ///< while it is there, a turn of this case runs
   std::string pending_text;
   std::optional<run_end> pending_end;
   bool runner_died = false;

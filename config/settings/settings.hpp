@@ -79,6 +79,7 @@ struct settings {
     std::size_t context_characters = 120'000;
     std::size_t history_messages = 200;
     std::chrono::seconds compact_after_seconds{60};
+    std::chrono::seconds drain_seconds{5};
   } cases;
 
   struct {

@@ -157,6 +157,9 @@ std::vector<setting_info> make_table() {
              {"The pieces of a finished answer are dropped from the log after this (the answer stays).",
               "seconds"}),
 
+      FM_ROW(cases.drain_seconds, (v::duration{0, 9}),
+             {"At shutdown, time for running answers to end; others go on at the next start.", "seconds"}),
+
       FM_ROW(storage.cases, durable, {"Where cases and their logs live.", "", {"CASE_STORAGE_TYPE"}}),
       FM_ROW(storage.users, durable, {"Where users live.", "", {"USER_STORAGE_TYPE"}}),
       FM_ROW(storage.sessions, short_lived,

@@ -24,6 +24,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <iostream>
 #include <pthread.h>
@@ -179,6 +180,15 @@ void wait_for_signal(const sigset_t& set) {
   ::sigwait(&set, &which);
   log::info("app", std::string{"received "} + (which == SIGINT ? "SIGINT" : "SIGTERM") + ", draining");
 }
+/// Lets running answers end, for a moment; those that do not are started again at the next start.
+void finish_turns(const std::atomic<std::int64_t>& running, std::chrono::steady_clock::time_point asked, std::chrono::seconds patience) {
+  constexpr std::chrono::seconds all_in_all{9}; // the edge's draining counts as well: ten seconds are promised
+  const auto until = std::min(std::chrono::steady_clock::now() + patience, asked + all_in_all);
+  while (running > 0 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  if (const auto left = running.load(); left > 0)
+    log::info("app", std::to_string(left) + " turns still run; they go on at the next start");
+}
 } // namespace
 
 int serve(const common_options& o, bool next_free_port) {
@@ -239,6 +249,7 @@ int serve(const common_options& o, bool next_free_port) {
   deps.random = random;
   deps.metrics = stats;
   const auto agent = deps.run.provider ? deps.run.provider->name() : std::string{"builtin"};
+  const auto running_turns = deps.running_turns;
   auto registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(cases_of(s)), std::move(deps));
 
   file_settings shelves;
@@ -305,7 +316,9 @@ int serve(const common_options& o, bool next_free_port) {
         std::cout << "(port " << s.http.port << " is taken)" << std::endl;
       log::info("app", "started version=" + version() + " agent=" + agent + " data=" + s.storage.data);
       wait_for_signal(stop);
+      const auto asked = std::chrono::steady_clock::now();
       (*server)->drain();
+      finish_turns(*running_turns, asked, s.cases.drain_seconds);
     }
   }
   // From the edge down: no new requests now; turns that still run are marked and go on at the next start.
