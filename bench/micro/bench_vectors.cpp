@@ -1,6 +1,7 @@
 // Vector search beside its yardsticks, in one run: the HNSW store against looking at every vector, and the Chroma
 // store against a hand-written request to the same server (FM_TEST_CHROMA). Sizes: FM_BENCH_VECTORS (100,000, and a
-// tenth of it), FM_BENCH_CHROMA_VECTORS (10,000). Vectors are clustered as those of texts are, from a fixed seed.
+// tenth of it), FM_BENCH_CHROMA_VECTORS (10,000). Vectors are clustered as those of texts are, from a fixed seed; FM_BENCH_CLUSTERED=0 gives points without any
+// order, the worst there is for a graph.
 #include "http/client/curl_client.hpp"
 #include "protocol/base/http_call.hpp"
 #include "storage/chroma/vector_store.hpp"
@@ -49,6 +50,7 @@ struct cloud {
   std::mt19937_64 random{20'240'601};
   std::normal_distribution<float> gauss;
   std::vector<std::vector<float>> centers;
+  const bool clustered = number_from("FM_BENCH_CLUSTERED", 1) != 0;
   explicit cloud(std::size_t n) {
     centers.resize(std::max<std::size_t>(1, n / cluster_size));
     for (auto& c : centers) {
@@ -58,7 +60,7 @@ struct cloud {
     }
   }
   std::vector<float> point(std::size_t cluster) {
-    auto v = centers[cluster % centers.size()];
+    auto v = clustered ? centers[cluster % centers.size()] : std::vector<float>(dimension);
     double norm = 0;
     for (auto& x : v) {
       x += 0.8F * gauss(random);

@@ -14,7 +14,7 @@ struct options {
   std::string token; ///< sent as X-Chroma-Token; empty = none
   std::string tenant = "default_tenant";
   std::string database = "default_database";
-  std::chrono::milliseconds timeout{10'000};
+  std::chrono::milliseconds timeout{10'000}; ///< of one request with its repetitions
   std::size_t attempts_max = 3; ///< every request of ours may be repeated: all of them are idempotent
 };
 

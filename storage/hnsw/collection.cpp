@@ -765,6 +765,9 @@ std::vector<vector_collection::near_one> vector_collection::scan(std::span<const
   return all;
 }
 
+/// Where walks kept disagreeing they are tried now and then only: whoever scans anyway saves their time.
+bool vector_collection::walking_is_worth_it() const { return trust_ > 0 || asked_++ % 16 == 0; }
+
 /// By the graph; nothing when that is no good: the walks disagree, or too few of what they met match.
 std::optional<std::vector<vector_collection::near_one>> vector_collection::walk(std::span<const float> unit, const metadata_filter& filter, std::size_t k) const {
   const auto& graph = *parts_->graph;
@@ -781,14 +784,21 @@ std::optional<std::vector<vector_collection::near_one>> vector_collection::walk(
   auto wide = search(4 * breadth);
   const auto compared = std::min(k, items_.size());
   if (wide.size() < compared || narrow.size() < compared ||
-      !std::equal(wide.begin(), wide.begin() + static_cast<std::ptrdiff_t>(compared), narrow.begin(), [](auto& a, auto& b) { return a.item == b.item; }))
+      !std::equal(wide.begin(), wide.begin() + static_cast<std::ptrdiff_t>(compared), narrow.begin(), [](auto& a, auto& b) { return a.item == b.item; })) {
+    trust_ = std::max(trust_ - 1, 0);
     return std::nullopt;
-  if (!filter.empty()) {
-    std::erase_if(wide, [&](auto& one) { return !stored::matches(one.item->second.metadata, filter); });
-    if (wide.size() < std::min(2 * k, items_.size()))
-      return std::nullopt;
   }
-  return wide;
+  trust_ = std::min(trust_ + 1, trust_most);
+  if (filter.empty())
+    return wide;
+  // What is far out in the wide walk is no longer sure: those that match must be found in its nearer part.
+  std::vector<near_one> fitting;
+  for (std::size_t i = 0; i < wide.size() && (i < breadth || fitting.size() >= k); ++i)
+    if (stored::matches(wide[i].item->second.metadata, filter))
+      fitting.push_back(wide[i]);
+  if (fitting.size() < compared)
+    return std::nullopt;
+  return fitting;
 }
 
 outcome<std::vector<vector_hit>> vector_collection::query(std::span<const float> embedding, std::size_t k, const metadata_filter& filter) const {
@@ -800,7 +810,7 @@ outcome<std::vector<vector_hit>> vector_collection::query(std::span<const float>
   std::vector<near_one> found;
   try {
     std::optional<std::vector<near_one>> walked;
-    if (items_.size() > options_.exact_max)
+    if (items_.size() > options_.exact_max && walking_is_worth_it())
       walked = walk(unit, filter, k);
     found = walked ? std::move(*walked) : scan(unit, filter, spare);
   } catch (const std::exception& e) {

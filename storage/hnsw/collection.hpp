@@ -4,6 +4,7 @@
 
 #include "storage/hnsw/vector_store.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -36,6 +37,7 @@ public:
   void remove_files();
 
 private:
+  static constexpr int trust_most = 16;
   struct held {
     std::size_t label = 0;       ///< its node in the graph
     std::uint64_t vector_at = 0; ///< where its numbers stand in the log
@@ -68,6 +70,7 @@ private:
   struct near_one;
   std::vector<near_one> scan(std::span<const float> unit, const metadata_filter& filter, std::size_t most) const;
   std::optional<std::vector<near_one>> walk(std::span<const float> unit, const metadata_filter& filter, std::size_t k) const;
+  bool walking_is_worth_it() const;
   std::size_t helpers_for(std::size_t work, std::size_t least_each) const;
 
   std::string path_;
@@ -88,6 +91,8 @@ private:
   std::vector<const shelf::value_type*> by_label_; ///< null = replaced or removed
   std::uint64_t dead_ = 0;                   ///< labels nobody has any more
   std::optional<failure> broken_;            ///< memory ran out half way: only a restart helps
+  mutable std::atomic<int> trust_{trust_most}; ///< in the graph; grows with each agreement of two walks, else shrinks
+  mutable std::atomic<std::uint32_t> asked_{0};
   struct graph_parts;                        ///< hnswlib's headers hold definitions: one source includes them
   std::unique_ptr<graph_parts> parts_;
 };

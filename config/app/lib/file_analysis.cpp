@@ -3,7 +3,10 @@
 
 #include "actors/evidence/extractors/extract.hpp"
 #include "actors/evidence/log_triage.hpp"
+#include "actors/evidence/opening/archive.hpp"
+#include "actors/evidence/opening/visual.hpp"
 #include "actors/evidence/render.hpp"
+#include "protocol/base/json_writer.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
@@ -43,7 +46,10 @@ file_analysis of_log(std::string_view bytes) {
 }
 } // namespace
 
-file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type) {
+namespace {
+constexpr std::size_t entries_shown_max = 20;
+
+file_analysis of_one(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type) {
   namespace ex = extractors;
   auto what = ex::classify(name, content_type, bytes);
   if (const auto chosen = ex::data_type_from_string(chosen_type)) { // a person's choice wins
@@ -52,7 +58,9 @@ file_analysis analyse_uploaded_file(const std::string& name, const std::string& 
   }
   if (what.type == ex::data_type::logs_and_errors)
     return of_log(bytes);
-  const auto x = ex::extract(what, name, bytes);
+  ex::extract_options options;
+  options.visual = [](std::string_view file, std::string_view content) { return opening::extract_visual(file, content); };
+  const auto x = ex::extract(what, name, bytes, options);
   file_analysis out;
   out.data_type = std::string{ex::to_string(x.type)};
   out.confidence = x.confidence;
@@ -65,6 +73,56 @@ file_analysis analyse_uploaded_file(const std::string& name, const std::string& 
     out.error = *x.refused;
   cut(out.text, text_bytes_max);
   return out;
+}
+
+/// What is in an archive, each file on its own; the type of the largest speaks for the whole.
+file_analysis of_archive(const std::string& name, const opening::opened& archive) {
+  file_analysis out;
+  std::size_t largest = 0, shown = 0;
+  json_writer w{out.json};
+  w.begin_object().member("schema", 1).member("archive", name).member("unpacked_bytes", archive.unpacked_bytes).key("files").begin_array();
+  for (auto& f : archive.files) {
+    if (shown >= entries_shown_max)
+      break;
+    ++shown;
+    const auto one = of_one(f.path, {}, f.bytes, {});
+    w.begin_object().member("path", f.path).member("bytes", f.bytes.size()).member("data_type", one.data_type).member("summary", one.summary);
+    w.key("analysis").raw(one.json.empty() ? "{}" : one.json).end_object();
+    out.text += "== " + f.path + ": " + (one.error.empty() ? one.summary : one.error) + "\n" + one.text + (one.text.ends_with('\n') || one.text.empty() ? "" : "\n");
+    for (auto& i : one.insights)
+      if (out.insights.size() < 10)
+        out.insights.push_back(f.path + ": " + i);
+    if (one.error.empty() && f.bytes.size() >= largest) {
+      largest = f.bytes.size();
+      out.data_type = one.data_type;
+      out.confidence = one.confidence;
+    }
+  }
+  w.end_array().key("left_out").begin_array();
+  for (auto& l : archive.skipped)
+    w.begin_object().member("path", l.path).member("why", l.why).end_object();
+  w.end_array().end_object();
+  out.summary = "An archive of " + std::to_string(archive.files.size()) + " files, " + std::to_string(archive.unpacked_bytes) + " bytes unpacked" +
+                (archive.skipped.empty() ? "." : "; " + std::to_string(archive.skipped.size()) + " were left out.");
+  if (largest == 0)
+    out.error = "nothing in this archive could be analysed.";
+  cut(out.text, text_bytes_max);
+  return out;
+}
+} // namespace
+
+file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type) {
+  if (opening::archive_kind(bytes).empty())
+    return of_one(name, content_type, bytes, chosen_type);
+  auto archive = opening::open_archive(name, bytes);
+  if (!archive) {
+    file_analysis out;
+    out.error = archive.error().detail;
+    return out;
+  }
+  if (archive->files.size() == 1 && archive->skipped.empty())
+    return of_one(archive->files.front().path, {}, archive->files.front().bytes, chosen_type);
+  return of_archive(name, *archive);
 }
 
 } // namespace fm::app
