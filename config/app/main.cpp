@@ -22,15 +22,15 @@ int main(int argc, char** argv) {
   std::vector<std::string> sets;
   bool next_free = false;
   const auto add_common = [&](CLI::App* c) {
-    c->add_option("--config", config, "Settings file (see config/faultmaven.conf)")->check(CLI::ExistingFile);
-    c->add_option("--data", data, "Data directory (default: faultmaven-data)");
+    c->add_option("--config", config, "Settings file (see config/faultmaven.conf)")->check(CLI::ExistingFile)->take_last();
+    c->add_option("--data", data, "Data directory (default: faultmaven-data)")->take_last();
     c->add_option("--set", sets, "One setting, as section.name=value; may be repeated");
   };
 
   auto* serve_command = cli.add_subcommand("serve", "Run the server");
   add_common(serve_command);
-  serve_command->add_option("--host", host, "Address to listen on (default: 127.0.0.1)");
-  serve_command->add_option("--port", port, "Port; 0 = any free one (default: 8080)");
+  serve_command->add_option("--host", host, "Address to listen on (default: 127.0.0.1)")->take_last();
+  serve_command->add_option("--port", port, "Port; 0 = any free one (default: 8080)")->take_last();
   serve_command->add_flag("--next-free-port", next_free, "When the port is taken, use the next free one");
 
   analyze_options what;
