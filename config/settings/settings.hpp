@@ -107,6 +107,7 @@ struct settings {
     std::string password;
     std::string sslmode = "prefer";
     std::string sslrootcert;
+    std::string schema = "public";
     std::string replica_host;
     std::size_t connections = 8;
     std::chrono::seconds connect_timeout_seconds{5};

@@ -9,6 +9,8 @@
 #include "storage/inmemory/session_store.hpp"
 #include "storage/inmemory/user_store.hpp"
 #include "storage/inmemory/vector_store.hpp"
+#include "storage/postgres/case_store.hpp"
+#include "storage/postgres/user_store.hpp"
 #include "storage/redis/session_store.hpp"
 #include "storage/sqlite/case_store.hpp"
 #include "storage/sqlite/session_store.hpp"
@@ -78,14 +80,18 @@ outcome<case_store_ptr> open_cases(const storage_settings& s) {
     options.file = main_file(s);
     return sqlite::open_case_store(options);
   }
-  return unknown("storage.cases", s.cases, "inmemory or sqlite");
+  if (s.cases == "postgres")
+    return postgres::open_case_store(s.postgres);
+  return unknown("storage.cases", s.cases, "inmemory, sqlite or postgres");
 }
 outcome<user_store_ptr> open_users(const storage_settings& s) {
   if (s.users == "inmemory")
     return inmemory::make_user_store();
   if (s.users == "sqlite")
     return sqlite::open_user_store(main_file(s));
-  return unknown("storage.users", s.users, "inmemory or sqlite");
+  if (s.users == "postgres")
+    return postgres::open_user_store(s.users_postgres);
+  return unknown("storage.users", s.users, "inmemory, sqlite or postgres");
 }
 outcome<session_store_ptr> open_sessions(const storage_settings& s) {
   if (s.sessions == "inmemory")

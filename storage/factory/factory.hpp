@@ -9,6 +9,7 @@
 #include "storage/ports/session_store.hpp"
 #include "storage/ports/user_store.hpp"
 #include "storage/ports/vector_store.hpp"
+#include "storage/postgres/connection.hpp"
 #include "storage/redis/connection.hpp"
 #include "storage/s3/blob_store.hpp"
 
@@ -18,13 +19,15 @@
 namespace fm {
 
 struct storage_settings {
-  std::string cases = "sqlite";    ///< inmemory, sqlite: cases and their log
-  std::string users = "sqlite";    ///< inmemory, sqlite
+  std::string cases = "sqlite";    ///< inmemory, sqlite, postgres: cases and their log
+  std::string users = "sqlite";    ///< inmemory, sqlite, postgres
   std::string sessions = "sqlite"; ///< inmemory, sqlite, file, redis: sessions, tokens, idempotency
   std::string vectors = "hnsw";    ///< inmemory, hnsw, chroma
   std::string blobs = "filesystem"; ///< inmemory, filesystem, s3
   std::string sqlite_file;         ///< of cases and users; empty = faultmaven.db in the data directory
   std::string session_file;        ///< empty = sessions.log in the data directory
+  postgres::options postgres;       ///< of cases
+  postgres::options users_postgres; ///< of users; the same or another
   redis::options redis;
   chroma::options chroma;
   s3::options s3;

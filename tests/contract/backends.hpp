@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/factory/factory.hpp"
+#include "tests/support/test_postgres.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <unistd.h>
 
 namespace fm::contract {
 
@@ -45,18 +47,30 @@ struct backend {
 
   /// A server that is not there is a visible skip (and a failure in check, which starts them all).
   explicit backend(std::string name) : kind(std::move(name)) {
-    if (kind == "redis" && std::getenv("FM_TEST_REDIS") == nullptr)
+    if ((kind == "redis" && std::getenv("FM_TEST_REDIS") == nullptr) || (kind == "postgres" && std::getenv("FM_TEST_POSTGRES") == nullptr))
       missing = true;
     else
       open();
   }
+  ~backend() {
+    close();
+    if (kind == "postgres" && !missing)
+      drop_schema(schema);
+  }
   bool missing = false;
+  /// A schema of its own for each object.
+  const std::string schema = "fm_test_" + std::to_string(::getpid()) + "_" + std::to_string(++schemas);
+  static inline std::atomic<int> schemas{0};
   void open() {
     auto s = all_in_memory();
     if (kind == "file" || kind == "redis")
       s.sessions = kind;
+    else if (kind == "postgres")
+      s.cases = s.users = kind;
     else
       s.cases = s.users = s.sessions = kind;
+    if (kind == "postgres")
+      s.postgres = s.users_postgres = test_postgres(schema);
     if (kind == "redis") { // host:port:password
       const std::string address = std::getenv("FM_TEST_REDIS");
       const auto colon = address.find(':'), second = address.find(':', colon + 1);

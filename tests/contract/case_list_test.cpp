@@ -46,7 +46,7 @@ protected:
 private:
   std::vector<std::unique_ptr<case_script>> scripts_;
 };
-INSTANTIATE_TEST_SUITE_P(backends, case_list_contract, ::testing::Values("inmemory", "sqlite"), backend_name);
+INSTANTIATE_TEST_SUITE_P(backends, case_list_contract, ::testing::Values("inmemory", "sqlite", "postgres"), backend_name);
 
 TEST_P(case_list_contract, APersonSeesWhatTheyOwnOrTakePartInAndNothingElse) {
   add("mine");

@@ -9,7 +9,7 @@ namespace fm::contract {
 namespace {
 
 class case_store_contract : public on_every_backend {};
-INSTANTIATE_TEST_SUITE_P(backends, case_store_contract, ::testing::Values("inmemory", "sqlite"), backend_name);
+INSTANTIATE_TEST_SUITE_P(backends, case_store_contract, ::testing::Values("inmemory", "sqlite", "postgres"), backend_name);
 
 std::vector<std::string> contents(const message_page& page) {
   std::vector<std::string> all;

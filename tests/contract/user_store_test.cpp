@@ -19,7 +19,7 @@ protected:
     return r;
   }
 };
-INSTANTIATE_TEST_SUITE_P(backends, user_store_contract, ::testing::Values("inmemory", "sqlite"), backend_name);
+INSTANTIATE_TEST_SUITE_P(backends, user_store_contract, ::testing::Values("inmemory", "sqlite", "postgres"), backend_name);
 
 TEST_P(user_store_contract, AUserIsReadBackWhole) {
   auto ada = person("Ada", "ada@example.org");

@@ -4,6 +4,25 @@
 #include "http/client/curl_client.hpp"
 
 namespace fm::app {
+namespace {
+template <class S>
+postgres::options postgres_of(const S& s) {
+  postgres::options to;
+  to.host = s.host;
+  to.port = s.port;
+  to.database = s.database;
+  to.user = s.user;
+  to.password = s.password;
+  to.sslmode = s.sslmode;
+  to.sslrootcert = s.sslrootcert;
+  to.schema = s.schema;
+  to.replica_host = s.replica_host;
+  to.connections = s.connections;
+  to.connect_timeout = s.connect_timeout_seconds;
+  to.statement_timeout = s.statement_timeout_seconds;
+  return to;
+}
+} // namespace
 
 storage_settings storage_of(const settings& s) {
   storage_settings to;
@@ -14,6 +33,8 @@ storage_settings storage_of(const settings& s) {
   to.blobs = s.storage.blobs;
   to.data_directory = s.storage.data;
   to.session_file = s.storage.session_file;
+  to.postgres = postgres_of(s.postgres);
+  to.users_postgres = s.users_postgres.host.empty() ? to.postgres : postgres_of(s.users_postgres);
   to.redis.host = s.redis.host;
   to.redis.port = s.redis.port;
   to.redis.user = s.redis.user;
