@@ -397,42 +397,39 @@ private:
   // ---- writing --------------------------------------------------------------------------------------------------
   std::vector<outcome<sequence>> write_all(std::span<const case_commit> items) {
     for (int attempt = 1;; ++attempt) {
-      auto c = writer_.borrow();
-      rollback_guard guard{*c};
-      std::string transaction;
-      bool committing = false;
+      std::string transaction; // known once something may have been written
       std::vector<outcome<sequence>> results;
       try {
-        auto questions = commit_batch::questions(items);
-        questions.insert(questions.begin(), statement{"BEGIN", {}});
-        auto answers = c->run(questions);
-        answers.erase(answers.begin());
-        transaction = answers.at(0).string(0, 0);
-        const commit_batch batch{items, answers};
-        results = batch.results();
-        auto writes = batch.writes();
-        if (writes.empty())
-          return results;
-        writes.push_back({"COMMIT", {}});
-        committing = true;
-        c->run(writes);
+        write_once(items, transaction, results);
         return results;
       } catch (const error& e) {
-        if (is_worth_repeating(e) && attempt < repeats_max)
-          continue;
-        if (!e.lost || (!committing && attempt >= repeats_max))
-          throw;
-        if (!committing) {
-          // Nothing was written: the connection had died since the last batch.
-          if (attempt == 1)
-            continue;
+        if (e.lost && !transaction.empty()) {
+          if (was_committed(transaction, e))
+            return results;
           throw;
         }
-        if (was_committed(transaction, e))
-          return results;
-        throw;
+        // Nothing was written: the connection had died since the last batch, or two writers met.
+        if (!(is_worth_repeating(e) && attempt < repeats_max) && !(e.lost && attempt == 1))
+          throw;
       }
     }
+  }
+
+  void write_once(std::span<const case_commit> items, std::string& transaction, std::vector<outcome<sequence>>& results) {
+    auto c = writer_.borrow();
+    rollback_guard guard{*c};
+    auto questions = commit_batch::questions(items);
+    questions.insert(questions.begin(), statement{"BEGIN", {}});
+    auto answers = c->run(questions);
+    answers.erase(answers.begin());
+    const commit_batch batch{items, answers};
+    results = batch.results();
+    auto writes = batch.writes();
+    if (writes.empty())
+      return;
+    writes.push_back({"COMMIT", {}});
+    transaction = answers.at(0).string(0, 0);
+    c->run(writes);
   }
 
   /// Asks until the server has made up its mind, for as long as a statement may take. Throws when it cannot be asked:
@@ -460,12 +457,23 @@ private:
   }
 
   std::vector<outcome<sequence>> write_each(std::span<const case_commit> items) {
+    std::string transaction;
+    std::vector<outcome<sequence>> results;
+    try {
+      write_each_once(items, transaction, results);
+    } catch (const error& e) {
+      if (!e.lost || transaction.empty() || !was_committed(transaction, e))
+        throw;
+    }
+    return results;
+  }
+
+  void write_each_once(std::span<const case_commit> items, std::string& transaction, std::vector<outcome<sequence>>& results) {
     auto c = writer_.borrow();
     rollback_guard guard{*c};
-    std::vector<outcome<sequence>> results;
     results.reserve(items.size());
     c->script("BEGIN");
-    const auto transaction = c->run_one("SELECT pg_current_xact_id()::text").string(0, 0);
+    const auto number = c->run_one("SELECT pg_current_xact_id()::text").string(0, 0);
     for (auto& item : items) {
       c->script("SAVEPOINT item");
       try {
@@ -483,13 +491,8 @@ private:
       }
       c->script("RELEASE item");
     }
-    try {
-      c->script("COMMIT");
-    } catch (const error& e) {
-      if (!e.lost || !was_committed(transaction, e))
-        throw;
-    }
-    return results;
+    transaction = number;
+    c->script("COMMIT");
   }
 
   static std::vector<outcome<sequence>> fault_of(std::span<const case_commit> items, const error& e) {

@@ -1,7 +1,11 @@
 // Kills the real server at random moments while people work, and shows that nothing acknowledged is ever lost,
 // doubled or told in two ways. One data directory lives through all rounds; every choice comes from the seed.
 //
-//   fm_crash_harness --server PATH --openai PATH [--rounds 20] [--seed 1] [--keep DIR]
+//   fm_crash_harness --server PATH --openai PATH [--rounds 20] [--seed 1]
+//   fm_crash_harness --server PATH --openai PATH --postgres DIR [--rounds 20] [--seed 1]
+//
+// With --postgres the cases live in the database that tests/support/services/postgres.sh started in DIR, and it is the
+// database that is killed, cut off, silenced and filled, while one server lives through all rounds.
 //
 //   main ── starts and kills ──> server <── streams ── scripted model
 //     └─ devices (a thread each a round; they remember what they saw and what they were promised)
@@ -9,16 +13,19 @@
 #include "tests/support/live_client.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/server_process.hpp"
+#include "tests/support/tcp_proxy.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <poll.h>
 #include <random>
 #include <set>
 #include <thread>
+#include <unistd.h>
 
 namespace {
 using namespace fm;
@@ -177,6 +184,8 @@ private:
     if (token_.empty() || chance(30)) {
       auto r = http_.request("POST", "/api/v1/auth/dev-login", "{\"username\":" + json_quoted(owner_.name) + "}", {}, 3s);
       if (!r)
+        return false;
+      if (r->status == 503)
         return false;
       if (r->status != 200 && r->status != 201) {
         problem("signing in was answered with " + std::to_string(r->status) + " " + r->body);
@@ -444,7 +453,7 @@ private:
               wish->edit_pending = false;
               if (ok && !wish->edit_in_doubt)
                 wish->contents = {content};
-              else if (!ok && answer.is_null())
+              else if (!ok && (answer.is_null() || answer["code"].text() == "unavailable" || answer["code"].text() == "timed_out"))
                 wish->edit_in_doubt = true; // cut: it may or may not have happened, even after a later one
               else if (!ok)
                 wish->contents.erase(content);
@@ -474,6 +483,103 @@ private:
 struct settings {
   std::string server, openai;
   std::filesystem::path directory;
+  std::map<std::string, std::string> storage; ///< environment that says where cases live; empty = the data directory
+};
+
+/// The database of DIR behind a proxy, and what can be done to it.
+class database {
+public:
+  explicit database(std::filesystem::path directory) : directory_(std::move(directory)) {
+    std::ifstream file{directory_ / "port"};
+    int port = 0;
+    file >> port;
+    if (port == 0)
+      throw std::runtime_error("there is no database in " + directory_.string() + ": tests/support/services/postgres.sh start DIR");
+    proxy_ = std::make_unique<tcp_proxy>("127.0.0.1", static_cast<std::uint16_t>(port));
+  }
+  std::map<std::string, std::string> environment() const {
+    return {{"CASE_STORAGE_TYPE", "postgres"},
+            {"USER_STORAGE_TYPE", "postgres"},
+            {"CASES_DB_HOST", "127.0.0.1"},
+            {"CASES_DB_PORT", std::to_string(proxy_->port())},
+            {"CASES_DB_USER", "faultmaven"},
+            {"CASES_DB_PASSWORD", "test-only"},
+            {"CASES_DB_NAME", "postgres"},
+            {"CASES_DB_SCHEMA", "crash_" + std::to_string(::getpid())}};
+  }
+  bool small_disk() const { return std::filesystem::exists(directory_ / "small"); }
+
+  /// Does it and undoes it; returns what it was, when everything is well again.
+  std::string trouble(std::mt19937_64& rng, std::uint64_t round) {
+    const auto rest = [](milliseconds t) { ::poll(nullptr, 0, static_cast<int>(t.count())); };
+    if (round == 3) {
+      proxy_->black_hole();
+      rest(30s);
+      proxy_->heal();
+      return "silent for 30 s";
+    }
+    if (small_disk() && round % 8 == 5)
+      return fill(rest);
+    switch (rng() % 10) {
+    case 0: {
+      const milliseconds t{1'000 + rng() % 3'000};
+      proxy_->black_hole();
+      rest(t);
+      proxy_->heal();
+      return "silent for " + std::to_string(t.count()) + " ms";
+    }
+    case 1:
+    case 2:
+      for (int i = 0; i < 5; ++i) {
+        proxy_->cut();
+        rest(milliseconds{20 + rng() % 200});
+      }
+      return "five times cut";
+    case 3:
+    case 4:
+    case 5:
+      for (int i = 0; i < 10; ++i) {
+        const bool up = rng() % 2 == 0;
+        proxy_->cut_after(1 + rng() % (up ? 20'000 : 4'000), up);
+        rest(milliseconds{20 + rng() % 100});
+      }
+      proxy_->heal();
+      return "ten times cut in the middle of a batch or its answer";
+    default: {
+      control("kill");
+      const milliseconds t{rng() % 1'000};
+      rest(t);
+      control("again");
+      return "killed and away for " + std::to_string(t.count()) + " ms";
+    }
+    }
+  }
+
+private:
+  void control(const char* what) {
+    auto ended = run_process({{(directory_ / "control").string(), what}, {}, directory_ / "control.log"}, 60s);
+    if (!ended || ended->exit_code != 0)
+      throw std::runtime_error(std::string{"the database cannot be told to "} + what);
+  }
+  template <class Rest>
+  std::string fill(Rest rest) {
+    const auto filler = directory_ / "data" / "filler";
+    {
+      std::ofstream file{filler, std::ios::binary};
+      const std::string block(1U << 16, 'x');
+      while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+      }
+    }
+    rest(2s);
+    std::filesystem::remove(filler);
+    // A server that cannot write its log gives up altogether.
+    control("kill");
+    control("again");
+    return "disk full for 2 s, then killed";
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<tcp_proxy> proxy_;
 };
 
 child_process::options server_options(const settings& s, const std::string& model_url, std::uint64_t round) {
@@ -487,6 +593,8 @@ child_process::options server_options(const settings& s, const std::string& mode
                    {"FAULTMAVEN_HTTP_SIGN_INS_PER_MINUTE", "100000"},
                    // Early, so that many a resume goes over compacted deltas.
                    {"FAULTMAVEN_CASES_COMPACT_AFTER_SECONDS", "1"}};
+  for (auto& [name, value] : s.storage)
+    o.environment.emplace(name, value);
   o.output = s.directory / ("server-" + std::to_string(round) + ".log");
   return o;
 }
@@ -541,7 +649,8 @@ std::string first_difference(const std::string& a, const std::string& b) {
 
 class harness {
 public:
-  harness(settings s, std::uint64_t rounds, std::uint64_t seed) : settings_(std::move(s)), rounds_(rounds), seed_(seed), rng_(seed) {
+  harness(settings s, std::uint64_t rounds, std::uint64_t seed, std::unique_ptr<database> troubled)
+      : settings_(std::move(s)), rounds_(rounds), seed_(seed), rng_(seed), database_(std::move(troubled)) {
     for (std::size_t u = 0; u < users; ++u) {
       auto& p = people_.emplace_back();
       p.name = "person" + std::to_string(u + 1);
@@ -557,10 +666,13 @@ public:
     auto model_url = model ? model->wait_for_url(10s) : outcome<std::string>{model.error()};
     if (!checks_.check(model_url.has_value(), "the scripted model is there", model_url ? *model_url : model_url.error().detail))
       return checks_.finish();
-    for (std::uint64_t round = 1; round <= rounds_; ++round)
-      if (!play(round, *model_url))
-        break;
-    checks_.check(came_up_ == rounds_, "the server came up after every kill",
+    if (database_)
+      trouble_the_database(*model_url);
+    else
+      for (std::uint64_t round = 1; round <= rounds_; ++round)
+        if (!play(round, *model_url))
+          break;
+    checks_.check(came_up_ == rounds_, database_ ? "the service came back after every fault" : "the server came up after every kill",
                   std::to_string(came_up_) + " of " + std::to_string(rounds_) + ", slowest " +
                       std::to_string(slowest_start_.count()) + " ms");
     if (came_up_ == rounds_)
@@ -605,6 +717,109 @@ private:
         p.cases.push_back(id);
       }
     }
+  }
+
+  /// One server; everybody works all the time while the database has one fault after the other.
+  void trouble_the_database(const std::string& model_url) {
+    child_process server;
+    const auto at = start(server, model_url, 1);
+    if (!at)
+      return;
+    slowest_start_ = milliseconds{0};
+    make_cases(*at, 1);
+    std::atomic<std::uint64_t> stored{0}, told{0};
+    std::atomic<bool> enough{false};
+    std::mutex mutex;
+    steady::time_point healed = steady::now();
+    std::optional<milliseconds> back;
+    // Asks all the time whether something can be written, and holds every refusal to the form it must have.
+    std::thread prober{[&] {
+      http_connection http{*at};
+      for (std::uint64_t n = 0; !enough; ++n) {
+        steady::time_point since;
+        {
+          const std::lock_guard guard{mutex};
+          since = healed;
+        }
+        auto login = n == 0 ? http.post("/api/v1/auth/dev-login", "{\"username\":\"prober\"}") : outcome<http_answer>{http_answer{}};
+        if (n == 0 && login)
+          http.set_token(login->parsed()["access_token"].text());
+        auto r = probe_.empty() ? http.request("POST", "/api/v1/cases", "{\"title\":\"is it there\"}", {}, 30s)
+                                : http.request("PUT", "/api/v1/cases/" + probe_, "{\"title\":\"probe " + std::to_string(n) + "\"}", {}, 30s);
+        if (!r) {
+          problems_.add("a request got no answer: " + r.error().detail);
+          http = http_connection{*at};
+          continue;
+        }
+        if (probe_.empty() && r->status == 201)
+          probe_ = r->parsed()["case_id"].text();
+        if (r->status == 200 || r->status == 201) {
+          ++stored;
+          const std::lock_guard guard{mutex};
+          if (!back && since == healed && steady::now() >= healed)
+            back = std::chrono::duration_cast<milliseconds>(steady::now() - healed);
+        } else if (r->status == 503 && !r->header("retry-after").empty()) {
+          ++told;
+        } else if (r->status != 409) { // a version that moved on under a lost answer
+          problems_.add("a request was answered with " + std::to_string(r->status) + " " + r->body);
+        }
+        ::poll(nullptr, 0, 20);
+      }
+    }};
+    for (std::uint64_t round = 1; round <= rounds_; ++round) {
+      round_context context;
+      context.server = *at;
+      const auto before = count_.acknowledged.load();
+      std::vector<std::thread> threads;
+      for (auto& d : devices_)
+        threads.emplace_back([&] { d.run(context); });
+      ::poll(nullptr, 0, static_cast<int>(200 + rng_() % 600));
+      std::string what;
+      {
+        const std::lock_guard guard{mutex};
+        healed = steady::time_point::max();
+        back.reset();
+      }
+      try {
+        what = database_->trouble(rng_, round);
+      } catch (const std::exception& e) {
+        problems_.add(e.what());
+      }
+      const auto since = steady::now();
+      {
+        const std::lock_guard guard{mutex};
+        healed = since;
+        back.reset();
+      }
+      std::optional<milliseconds> took;
+      while (!took && steady::now() - since < 60s) {
+        ::poll(nullptr, 0, 5);
+        const std::lock_guard guard{mutex};
+        took = back;
+      }
+      if (took) {
+        ++came_up_;
+        slowest_start_ = std::max(slowest_start_, *took);
+      }
+      ::poll(nullptr, 0, static_cast<int>(200 + rng_() % 300));
+      context.stop = true;
+      for (auto& t : threads)
+        t.join();
+      std::printf("round %llu seed %llu: %s; back after %s, %llu turns acknowledged\n", static_cast<unsigned long long>(round),
+                  static_cast<unsigned long long>(seed_), what.c_str(), took ? (std::to_string(took->count()) + " ms").c_str() : "never",
+                  static_cast<unsigned long long>(count_.acknowledged - before));
+      std::fflush(stdout);
+      if (!took || !server.running())
+        break;
+    }
+    enough = true;
+    prober.join();
+    checks_.check(told > 0 && stored > 0, "who asked meanwhile was told 503 with Retry-After",
+                  std::to_string(stored.load()) + " writes stored, " + std::to_string(told.load()) + " told to come back");
+    checks_.check(server.running(), "the server lived through all of it");
+    server.signal(SIGTERM);
+    if (!server.wait(20s))
+      server.kill();
   }
 
   bool play(std::uint64_t round, const std::string& model_url) {
@@ -674,7 +889,7 @@ private:
     checks_.check(code == 0, "the server drains when asked to", code ? "exit code " + std::to_string(*code) : "still running");
     server.kill();
     auto verified = run_process({{settings_.server, "verify", "--data", (settings_.directory / "data").string()},
-                                 {},
+                                 server_options(settings_, model_url, 0).environment,
                                  settings_.directory / "verify.log"},
                                 120s);
     checks_.check(verified && verified->exit_code == 0, "faultmaven verify finds nothing",
@@ -806,11 +1021,13 @@ private:
   settings settings_;
   std::uint64_t rounds_, seed_;
   std::mt19937_64 rng_;
+  std::unique_ptr<database> database_;
   std::deque<person> people_;
   std::deque<device> devices_;
   report problems_;
   counters count_;
   checklist checks_;
+  std::string probe_;
   std::uint64_t came_up_ = 0;
   milliseconds slowest_start_{0};
 };
@@ -818,10 +1035,14 @@ private:
 } // namespace
 
 int main(int argc, char** argv) {
-  const arguments given{argc, argv, "usage: fm_crash_harness --server PATH --openai PATH [--rounds N] [--seed S]",
-                        {"server", "openai", "rounds", "seed"}};
+  const arguments given{argc, argv, "usage: fm_crash_harness --server PATH --openai PATH [--postgres DIR] [--rounds N] [--seed S]",
+                        {"server", "openai", "postgres", "rounds", "seed"}};
   temporary_directory directory{"fm-crash-"};
-  harness h{{given.text("server"), given.text("openai"), directory.path()}, given.whole_or("rounds", 20), given.whole_or("seed", 1)};
+  std::unique_ptr<database> troubled;
+  if (const auto where = given.text_or("postgres", ""); !where.empty())
+    troubled = std::make_unique<database>(where);
+  const auto storage = troubled ? troubled->environment() : std::map<std::string, std::string>{};
+  harness h{{given.text("server"), given.text("openai"), directory.path(), storage}, given.whole_or("rounds", 20), given.whole_or("seed", 1), std::move(troubled)};
   const int code = h.run();
   if (code != 0)
     directory.keep();

@@ -20,6 +20,12 @@ case "$1" in
   start)
     dir=$2; mkdir -p "$dir"; dir=$(cd "$dir" && pwd)
     [ "$(id -u)" = 0 ] && chown postgres "$dir"
+    # For tests of a full disk: the data on a small file system of its own.
+    if [ -n "${FM_POSTGRES_DISK_MB:-}" ]; then
+      mkdir -p "$dir/data"; mount -t tmpfs -o "size=${FM_POSTGRES_DISK_MB}m,mode=0700,uid=$(id -u postgres)" tmpfs "$dir/data"
+      touch "$dir/small"
+    fi
+    printf '#!/bin/sh\nexec bash "%s" "$1" "%s"\n' "$(realpath "$0")" "$dir" >"$dir/control"; chmod 755 "$dir/control"
     echo test-only >"$dir/password"; chmod 644 "$dir/password"
     as "$bin/initdb" -D "$dir/data" -U faultmaven --pwfile="$dir/password" -A scram-sha-256 -E UTF8 --locale=C --no-sync >"$dir/initdb.log"
     # A certificate for 127.0.0.1, signed by an authority of this folder alone.
@@ -59,6 +65,7 @@ CONF
   stop)
     main=$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null || true)
     [ -n "$main" ] && kill -INT "$main" 2>/dev/null || true
-    for _ in $(seq 100); do [ -n "$main" ] && kill -0 "$main" 2>/dev/null || break; sleep 0.05; done ;;
+    for _ in $(seq 100); do [ -n "$main" ] && kill -0 "$main" 2>/dev/null || break; sleep 0.05; done
+    if [ -e "$2/small" ]; then umount "$2/data" || true; fi ;;
   *) echo "usage: $0 start|stop|kill|again DIR" >&2; exit 2 ;;
 esac
