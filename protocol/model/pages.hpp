@@ -2,6 +2,7 @@
 // shared by the ports, the actors and the edge.
 #pragma once
 
+#include "protocol/base/sha256.hpp"
 #include "protocol/model/events.hpp"
 
 #include <cstdint>
@@ -12,6 +13,25 @@
 
 namespace fm {
 
+/// A row of a log as it is stored: what carries a log from one store to another, hash for hash.
+struct stored_event {
+  sequence seq = 0;
+  std::string kind;
+  timestamp at{};
+  event_actor by;
+  int version = 1;                 ///< of the stored form
+  std::optional<std::string> data; ///< JSON; nothing = its text was dropped by compaction
+  digest data_hash{};
+  digest link{};                   ///< of the hash chain
+};
+/// Where a case's log ends.
+struct log_head {
+  std::int64_t place = 0; ///< in the order of creation
+  case_id id;
+  sequence seq = 0;
+  digest link{};
+};
+
 /// Events of one case that become durable together, with the record after them.
 struct case_commit {
   case_id id;
@@ -20,6 +40,9 @@ struct case_commit {
   sequence expected_seq = 0;
   /// seq = expected_seq + 1, + 2, … without gap.
   std::vector<case_event_ptr> events;
+  /// Instead of events: rows of the same case in another store, numbered the same way. They are stored as they are
+  /// when they continue the log's hash chain, and refused (invalid) when they do not.
+  std::vector<stored_event> copied;
   /// The case record after the events; null when they do not change it (deltas).
   std::shared_ptr<const case_record> record;
 };

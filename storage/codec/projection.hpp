@@ -14,6 +14,14 @@ namespace fm::stored {
 /// Why this commit may not be written over a log that ends at `stored` (nothing when it may): a stale writer gets
 /// the conflict CASE_VERSION_CONFLICT, a malformed commit errc::internal.
 std::optional<failure> refusal_of(const case_commit& commit, bool exists, sequence stored);
+/// A commit's events ready to be stored behind a log that ends with `head`: sealed when they are new, checked against
+/// the chain when they are copied. The event is missing where compaction took its data.
+struct sealed_event {
+  case_event_ptr event;
+  stored_event row;
+};
+outcome<std::vector<sealed_event>> seal_all(const digest& head, const case_commit& commit);
+
 /// What a backend answers when a turn, a client's turn id or a turn number is there already.
 failure stored_before();
 failure no_such_case();

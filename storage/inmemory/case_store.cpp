@@ -26,6 +26,7 @@ struct logged_event {
   stored::seal seal;
   std::size_t bytes = 0; ///< of the encoded data
 };
+constexpr std::size_t heads_a_page_max = 10'000;
 
 struct stored_turn {
   turn value;                  ///< without content and partial: those are read where they are
@@ -377,6 +378,33 @@ public:
     }));
   }
 
+  outcome<std::vector<log_head>> heads(std::int64_t after, std::size_t limit) const override {
+    std::shared_lock lock{mutex_};
+    std::vector<log_head> all;
+    for (auto& [id, c] : cases_)
+      if (c.place > after)
+        all.push_back({c.place, id, c.head(), c.link()});
+    std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.place < b.place; });
+    all.resize(std::min(all.size(), std::clamp<std::size_t>(limit, 1, heads_a_page_max)));
+    return all;
+  }
+
+  outcome<std::vector<stored_event>> stored_events(const case_id& id, sequence after, std::size_t limit, std::size_t bytes) const override {
+    return with(id, [&](const stored_case& c) -> outcome<std::vector<stored_event>> {
+      std::vector<stored_event> rows;
+      std::size_t used = 0;
+      for (auto at = after; at < c.head() && rows.size() < std::max<std::size_t>(limit, 1) && (rows.empty() || used < bytes); ++at) {
+        const auto& e = c.log[at];
+        stored_event row{at + 1, e.kind, timestamp{std::chrono::milliseconds{e.at_ms}}, e.by, stored::event_version, {}, e.seal.data_hash, e.seal.link};
+        if (e.event)
+          row.data = stored::encode(e.event->data);
+        used += e.bytes + 128;
+        rows.push_back(std::move(row));
+      }
+      return rows;
+    });
+  }
+
   outcome<std::uint64_t> verify(const std::optional<case_id>& only,
                                 const std::function<void(const log_check&)>& report) const override {
     std::shared_lock lock{mutex_};
@@ -427,11 +455,11 @@ private:
   }
 
   /// A turn, its number and its client's id may be stored once a case.
-  static bool repeats(const stored_case* c, const case_commit& commit) {
+  static bool repeats(const stored_case* c, const std::vector<stored::sealed_event>& events) {
     std::set<std::string> turns, clients;
     std::set<std::uint32_t> numbers;
-    for (auto& e : commit.events)
-      if (auto* d = std::get_if<turn_queued>(&e->data)) {
+    for (auto& s : events)
+      if (auto* d = s.event ? std::get_if<turn_queued>(&s.event->data) : nullptr) {
         if (!turns.insert(d->turn.value).second || !clients.insert(d->client_id.value).second ||
             !numbers.insert(d->turn_number).second)
           return true;
@@ -447,19 +475,22 @@ private:
     auto* c = find(commit.id);
     if (auto refused = stored::refusal_of(commit, c != nullptr, c ? c->head() : 0))
       return *refused;
-    if (commit.events.empty())
+    if (commit.events.empty() && commit.copied.empty())
       return commit.expected_seq;
-    if (repeats(c, commit))
+    auto sealed = stored::seal_all(c ? c->link() : digest{}, commit);
+    if (!sealed)
+      return sealed.error();
+    if (repeats(c, *sealed))
       return stored::stored_before();
     if (!c) {
       c = &cases_[commit.id];
       c->place = next_place_++;
     }
-    for (auto& e : commit.events) {
-      const auto data = stored::encode(e->data);
-      c->log.push_back({e, std::string{kind_of(e->data)}, e->at.time_since_epoch().count(), e->by,
-                        stored::seal_event(c->link(), *e, data), data.size()});
-      project(*c, *e);
+    for (auto& s : *sealed) {
+      c->log.push_back({s.event, s.row.kind, s.row.at.time_since_epoch().count(), s.row.by, {s.row.data_hash, s.row.link},
+                        s.row.data ? s.row.data->size() : 0});
+      if (s.event)
+        project(*c, *s.event);
     }
     if (commit.record)
       c->record = *commit.record;

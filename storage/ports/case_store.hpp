@@ -49,6 +49,12 @@ public:
   virtual outcome<std::vector<case_id>> with_unfinished_turns(std::size_t limit) const = 0;
   /// Number of non-terminal, not deleted cases a user owns.
   virtual outcome<std::uint64_t> open_cases_of(const user_id& owner) const = 0;
+  /// Where every log ends, in the order of creation, behind the place `after`; at most `limit` (1 to 10,000).
+  virtual outcome<std::vector<log_head>> heads(std::int64_t after, std::size_t limit) const = 0;
+  /// The log as it is stored, compacted rows included, behind `after`: at most `limit` rows and about `bytes` bytes
+  /// (at least one row while there is one).
+  virtual outcome<std::vector<stored_event>> stored_events(const case_id& id, sequence after, std::size_t limit,
+                                                           std::size_t bytes) const = 0;
   /// Walks every log (or one case's): sequence without gap, hash chain, turn text against its deltas.
   virtual outcome<std::uint64_t> verify(const std::optional<case_id>& only,
                                         const std::function<void(const log_check&)>& report) const = 0;

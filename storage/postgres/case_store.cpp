@@ -364,6 +364,47 @@ public:
     });
   }
 
+  outcome<std::vector<log_head>> heads(std::int64_t after, std::size_t limit) const override {
+    return read([&](connection& c) -> outcome<std::vector<log_head>> {
+      const auto r = c.run_one("SELECT case_num, case_id, seq, hash FROM case_heads WHERE case_num > $1::int8 ORDER BY case_num LIMIT $2::int8",
+                               values{}.integer(after).integer(static_cast<std::int64_t>(std::clamp<std::size_t>(limit, 1, events_a_page_max))));
+      std::vector<log_head> all;
+      for (int i = 0; i < r.size(); ++i)
+        all.push_back({r.integer(i, 0), case_id{r.string(i, 1)}, static_cast<sequence>(r.integer(i, 2)), r.hash(i, 3)});
+      return all;
+    });
+  }
+
+  outcome<std::vector<stored_event>> stored_events(const case_id& id, sequence after, std::size_t limit, std::size_t bytes) const override {
+    return read([&](connection& c) -> outcome<std::vector<stored_event>> {
+      const auto name = without_nul(id.value);
+      const std::vector<statement> all{
+          {"SELECT 1 FROM case_heads WHERE case_id = $1::text", values{}.text(name)},
+          {"SELECT seq, kind, at, actor_id, actor_name, data, data_hash, hash, version FROM (SELECT e.*, sum(coalesce(octet_length(e.data), 0) + "
+           "128) OVER (ORDER BY e.seq) AS used FROM (SELECT x.* FROM case_events x JOIN case_heads h ON h.case_num = x.case_num WHERE h.case_id "
+           "= $1::text AND x.seq > $2::int8 ORDER BY x.seq LIMIT $3::int8) e) p WHERE used <= $4::int8 OR used = coalesce(octet_length(data), 0) "
+           "+ 128 ORDER BY seq",
+           values{}
+               .text(name)
+               .integer(static_cast<std::int64_t>(std::min<sequence>(after, INT64_MAX)))
+               .integer(static_cast<std::int64_t>(std::clamp<std::size_t>(limit, 1, events_a_page_max)))
+               .integer(static_cast<std::int64_t>(std::min<std::size_t>(bytes, INT64_MAX)))}};
+      const auto answers = c.run(all);
+      if (answers[0].empty())
+        return stored::no_such_case();
+      const auto& r = answers[1];
+      std::vector<stored_event> rows;
+      for (int i = 0; i < r.size(); ++i) {
+        stored_event row{static_cast<sequence>(r.integer(i, 0)), r.string(i, 1), r.time(i, 2), {user_id{r.string(i, 3)}, r.string(i, 4)},
+                         static_cast<int>(r.integer(i, 8)), {}, r.hash(i, 6), r.hash(i, 7)};
+        if (!r.is_null(i, 5))
+          row.data = r.string(i, 5);
+        rows.push_back(std::move(row));
+      }
+      return rows;
+    });
+  }
+
   outcome<std::uint64_t> verify(const std::optional<case_id>& only, const std::function<void(const log_check&)>& report) const override {
     return guarded([&]() -> outcome<std::uint64_t> {
       std::uint64_t walked = 0;

@@ -50,6 +50,7 @@ bool same_but_for_times(const case_record& a, const case_record& b) {
 std::vector<statement> commit_batch::questions(std::span<const case_commit> items) {
   std::map<std::string_view, bool> names; // and whether the record is wanted
   std::set<std::pair<std::string_view, std::string_view>> turns;
+  std::vector<std::pair<std::string, std::string>> copied_turns;
   std::int64_t fresh = 0;
   for (auto& item : items) {
     auto& wanted = names.try_emplace(item.id.value, false).first->second;
@@ -58,7 +59,13 @@ std::vector<statement> commit_batch::questions(std::span<const case_commit> item
     for (auto& e : item.events)
       if (const auto* t = e ? stored_turn_of(e->data) : nullptr)
         turns.emplace(item.id.value, t->value);
+    for (auto& row : item.copied)
+      if (row.data && row.kind != "turn_delta" && row.kind != "turn_queued")
+        if (const auto data = stored::decode_event(row.kind, *row.data, row.version); data && stored_turn_of(*data))
+          copied_turns.emplace_back(item.id.value, stored_turn_of(*data)->value);
   }
+  for (auto& [name, id] : copied_turns)
+    turns.emplace(name, id);
   array with_record, without, turn_cases, turn_ids;
   for (auto& [name, wanted] : names)
     (wanted ? with_record : without).text(without_nul(name));
@@ -125,16 +132,20 @@ outcome<sequence> commit_batch::take(const case_commit& commit) {
   const bool exists = known != heads_.end();
   if (auto refused = stored::refusal_of(commit, exists, exists ? known->second.seq : 0))
     return *refused;
-  if (commit.events.empty())
+  if (commit.events.empty() && commit.copied.empty())
     return commit.expected_seq;
+  auto sealed = stored::seal_all(exists ? known->second.hash : digest{}, commit);
+  if (!sealed)
+    return sealed.error();
+  kept_.push_back(std::move(*sealed));
   auto& h = exists ? known->second : heads_[commit.id.value];
   if (!exists) {
     h.num = fresh_numbers_.at(numbers_used_++);
     h.fresh = true;
   }
   h.touched = true;
-  for (auto& e : commit.events)
-    take(h, *e);
+  for (auto& s : kept_.back())
+    take(h, s);
   if (commit.record) {
     auto& r = records_[commit.id.value];
     r.of = &h;
@@ -143,20 +154,25 @@ outcome<sequence> commit_batch::take(const case_commit& commit) {
   return h.seq;
 }
 
-void commit_batch::take(head& h, const case_event& e) {
-  const auto data = stored::encode(e.data);
-  const auto seal = stored::seal_event(h.hash, e, data);
+void commit_batch::take(head& h, const stored::sealed_event& s) {
+  const auto& row = s.row;
   event_num_.integer(h.num);
-  event_seq_.integer(static_cast<std::int64_t>(e.seq));
-  event_kind_.text(kind_of(e.data));
-  event_at_.time(e.at);
-  clean_text(event_actor_, e.by.user.value);
-  clean_text(event_name_, e.by.name);
-  event_data_.text(data);
-  event_data_hash_.bytes(seal.data_hash);
-  event_hash_.bytes(seal.link);
-  h.hash = seal.link;
-  h.seq = e.seq;
+  event_seq_.integer(static_cast<std::int64_t>(row.seq));
+  event_kind_.text(row.kind);
+  event_at_.time(row.at);
+  clean_text(event_actor_, row.by.user.value);
+  clean_text(event_name_, row.by.name);
+  event_version_.integer(row.version);
+  row.data ? event_data_.text(*row.data) : event_data_.null();
+  event_data_hash_.bytes(row.data_hash);
+  event_hash_.bytes(row.link);
+  h.hash = row.link;
+  h.seq = row.seq;
+  if (s.event)
+    project(h, *s.event);
+}
+
+void commit_batch::project(head& h, const case_event& e) {
   const auto& name = e.in_case.value;
 
   if (auto* d = std::get_if<turn_queued>(&e.data)) {
@@ -300,9 +316,8 @@ std::vector<statement> commit_batch::writes() const {
                    values{}.integers(nums).integers(expected).integers(seqs).blobs(hashes).integers(nexts).integer(count)});
   }
   all.push_back({"INSERT INTO case_events (case_num, seq, kind, at, actor_id, actor_name, version, data, data_hash, hash) "
-                 "SELECT w.num, w.seq, w.kind, w.at, w.actor, w.name, $10::int8, w.data, w.data_hash, w.hash FROM unnest($1::int8[], "
-                 "$2::int8[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[]) "
-                 "AS w (num, seq, kind, at, actor, name, data, data_hash, hash)",
+                 "SELECT * FROM unnest($1::int8[], "
+                 "$2::int8[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::int8[], $8::text[], $9::bytea[], $10::bytea[])",
                  values{}
                      .integers(event_num_)
                      .integers(event_seq_)
@@ -310,10 +325,10 @@ std::vector<statement> commit_batch::writes() const {
                      .times(event_at_)
                      .texts(event_actor_)
                      .texts(event_name_)
+                     .integers(event_version_)
                      .texts(event_data_)
                      .blobs(event_data_hash_)
-                     .blobs(event_hash_)
-                     .integer(stored::event_version)});
+                     .blobs(event_hash_)});
 
   // Records.
   array full_id, full_num, full_user, full_status, full_reason, full_priority, full_category, full_title, full_description, full_deleted,

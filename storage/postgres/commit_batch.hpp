@@ -3,8 +3,10 @@
 #pragma once
 
 #include "protocol/model/pages.hpp"
+#include "storage/codec/projection.hpp"
 #include "storage/postgres/connection.hpp"
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -77,7 +79,8 @@ private:
   };
 
   outcome<sequence> take(const case_commit& commit);
-  void take(head& h, const case_event& e);
+  void take(head& h, const stored::sealed_event& s);
+  void project(head& h, const case_event& e);
   void take_end(head& h, const case_event& e);
   std::int64_t add_message(head& h, const std::string& case_id, message m);
   void note_file(const std::string& case_id, const message& m);
@@ -93,9 +96,10 @@ private:
   std::map<std::string, record_row> records_;
   std::vector<change> changes_;
   std::vector<outcome<sequence>> results_;
+  std::deque<std::vector<stored::sealed_event>> kept_; ///< what the rows above point into
 
   // The log, column by column.
-  array event_num_, event_seq_, event_kind_, event_at_, event_actor_, event_name_, event_data_, event_data_hash_, event_hash_;
+  array event_num_, event_seq_, event_kind_, event_at_, event_actor_, event_name_, event_version_, event_data_, event_data_hash_, event_hash_;
 };
 
 } // namespace fm::postgres

@@ -294,6 +294,41 @@ public:
     });
   }
 
+  outcome<std::vector<log_head>> heads(std::int64_t after, std::size_t limit) const override {
+    return pool_.read([&](connection& c) -> outcome<std::vector<log_head>> {
+      std::vector<log_head> all;
+      auto s = c.prepare("SELECT num, case_id, seq, hash FROM case_heads WHERE num > ? ORDER BY num LIMIT ?");
+      s.bind(1, after).bind(2, static_cast<std::int64_t>(std::clamp<std::size_t>(limit, 1, events_a_page_max)));
+      while (s.step())
+        all.push_back({s.integer(0), case_id{s.string(1)}, static_cast<sequence>(s.integer(2)), digest_of(s.blob(3))});
+      return all;
+    });
+  }
+
+  outcome<std::vector<stored_event>> stored_events(const case_id& id, sequence after, std::size_t limit, std::size_t bytes) const override {
+    return pool_.read([&](connection& c) -> outcome<std::vector<stored_event>> {
+      read_transaction snapshot{c};
+      const auto num = number_of(c, id);
+      if (num == 0)
+        return stored::no_such_case();
+      std::vector<stored_event> rows;
+      auto s = c.prepare("SELECT id, kind, at, actor_id, actor_name, data, data_hash, hash, version FROM case_events WHERE id > ? AND id <= ? "
+                         "ORDER BY id LIMIT ?");
+      s.bind(1, event_key(num, std::min<sequence>(after, 0xffffffff)))
+          .bind(2, last_event_key(num))
+          .bind(3, static_cast<std::int64_t>(std::clamp<std::size_t>(limit, 1, events_a_page_max)));
+      for (std::size_t used = 0; (rows.empty() || used < bytes) && s.step();) {
+        stored_event row{seq_of(s.integer(0)), s.string(1), from_ms(s.integer(2)), {user_id{s.string(3)}, s.string(4)},
+                         static_cast<int>(s.integer(8)), {}, digest_of(s.blob(6)), digest_of(s.blob(7))};
+        if (!s.is_null(5))
+          row.data = s.string(5);
+        used += (row.data ? row.data->size() : 0) + 128;
+        rows.push_back(std::move(row));
+      }
+      return rows;
+    });
+  }
+
   outcome<std::uint64_t> verify(const std::optional<case_id>& only,
                                 const std::function<void(const log_check&)>& report) const override {
     return pool_.read([&](connection& c) -> outcome<std::uint64_t> {

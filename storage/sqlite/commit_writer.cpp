@@ -19,14 +19,17 @@ outcome<sequence> commit_writer::write(const case_commit& commit) {
   const bool fresh = h.num == 0;
   if (auto refused = stored::refusal_of(commit, !fresh, h.seq))
     return *refused;
-  if (commit.events.empty())
+  if (commit.events.empty() && commit.copied.empty())
     return h.seq;
+  const auto sealed = stored::seal_all(h.hash, commit);
+  if (!sealed)
+    return sealed.error();
   if (fresh) {
     c_.prepare("INSERT INTO case_heads (case_id, seq, hash) VALUES (?, 0, x'')").bind(1, commit.id.value).run();
     h.num = sqlite3_last_insert_rowid(c_.raw());
   }
-  for (auto& e : commit.events)
-    write_event(h, *e);
+  for (auto& s : *sealed)
+    write_event(h, s);
   if (commit.record)
     write_record(h.num, *commit.record, fresh);
   c_.prepare("UPDATE case_heads SET seq = ?, hash = ?, next_message = ? WHERE num = ?")
@@ -38,24 +41,22 @@ outcome<sequence> commit_writer::write(const case_commit& commit) {
   return h.seq;
 }
 
-void commit_writer::write_event(head& h, const case_event& e) {
-  const auto data = stored::encode(e.data);
-  const auto seal = stored::seal_event(h.hash, e, data);
-  c_.prepare("INSERT INTO case_events (id, kind, at, actor_id, actor_name, version, data, data_hash, hash) "
-             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(1, event_key(h.num, e.seq))
-      .bind(2, kind_of(e.data))
-      .bind(3, to_ms(e.at))
-      .bind(4, e.by.user.value)
-      .bind(5, e.by.name)
-      .bind(6, std::int64_t{stored::event_version})
-      .bind(7, data)
-      .bind_blob(8, seal.data_hash.data(), seal.data_hash.size())
-      .bind_blob(9, seal.link.data(), seal.link.size())
-      .run();
-  h.hash = seal.link;
-  h.seq = e.seq;
-  project(h, e);
+void commit_writer::write_event(head& h, const stored::sealed_event& s) {
+  const auto& row = s.row;
+  auto insert = c_.prepare("INSERT INTO case_events (id, kind, at, actor_id, actor_name, version, data, data_hash, hash) "
+                           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.bind(1, event_key(h.num, row.seq))
+      .bind(2, row.kind)
+      .bind(3, to_ms(row.at))
+      .bind(4, row.by.user.value)
+      .bind(5, row.by.name)
+      .bind(6, std::int64_t{row.version});
+  row.data ? insert.bind(7, *row.data) : insert.bind_null(7);
+  insert.bind_blob(8, row.data_hash.data(), row.data_hash.size()).bind_blob(9, row.link.data(), row.link.size()).run();
+  h.hash = row.link;
+  h.seq = row.seq;
+  if (s.event)
+    project(h, *s.event);
 }
 
 // ---- what each kind means for the tables ------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include "protocol/base/sha256.hpp"
 #include "protocol/model/pages.hpp"
+#include "storage/codec/projection.hpp"
 #include "storage/sqlite/connection.hpp"
 
 namespace fm::sqlite {
@@ -25,7 +26,7 @@ private:
     std::int64_t next_message = 1;
   };
 
-  void write_event(head& h, const case_event& e);
+  void write_event(head& h, const stored::sealed_event& s);
   void project(head& h, const case_event& e);
   void queue_turn(head& h, const case_event& e, const turn_queued& d);
   void run_turn(const head& h, const case_event& e, const turn_id& turn, std::uint32_t attempt);

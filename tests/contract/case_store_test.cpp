@@ -453,6 +453,122 @@ TEST_P(case_store_contract, ReadersSeeWholeCommitsWhileAWriterIsAtWork) {
   EXPECT_EQ(torn, 0);
 }
 
+// ---- copying ----------------------------------------------------------------------------------------------------
+/// A case with all that makes copying hard: an edited question, a withdrawn one, a regenerated answer, compacted text.
+void write_a_life(case_store& cases, case_script& s) {
+  s.record.tags = {"dns", "prod"};
+  s.record.participants = {{user_id{"user_bob"}, participant_role::viewer, at_ms(1)}};
+  store(cases, s.creation());
+  store(cases, s.of({s.question(1, "giraffes"), turn_started{s.turn(1), 1}}));
+  store(cases, s.of({s.text(1, 0, "long "), s.text(1, 5, "necks")}, false));
+  store(cases, s.of({s.answer(1, "long necks"), s.question(2, "zebras"), s.question(3, "never mind")}));
+  turn_edited edit;
+  edit.turn = s.turn(2);
+  edit.content = "quaggas";
+  store(cases, s.of({edit, turn_withdrawn{s.turn(3)}}));
+  ASSERT_EQ(cases.compact(s.id(), 6).value(), 2U);
+  store(cases, s.of({turn_started{s.turn(2), 1}, s.text(2, 0, "half an ans")}, false));
+}
+
+void copy_log(const case_store& from, case_store& to, const case_id& id, std::size_t rows_at_once) {
+  const auto record = from.get(id).value();
+  for (sequence at = 0;;) {
+    case_commit c;
+    c.id = id;
+    c.expected_seq = at;
+    c.copied = from.stored_events(id, at, rows_at_once, 1U << 20).value();
+    if (c.copied.empty())
+      return;
+    c.record = std::make_shared<const case_record>(record);
+    at += c.copied.size();
+    store(to, c);
+  }
+}
+
+void expect_same(const case_store& a, const case_store& b, const case_id& id) {
+  EXPECT_EQ(a.load(id)->record, b.load(id)->record);
+  EXPECT_EQ(a.load(id)->unfinished, b.load(id)->unfinished);
+  EXPECT_EQ(a.turns(id, 0, 100)->turns, b.turns(id, 0, 100)->turns);
+  EXPECT_EQ(a.messages(id, 0, 100, false)->messages, b.messages(id, 0, 100, false)->messages);
+  EXPECT_EQ(a.events(id, 0, 100, 1U << 20)->events.size(), b.events(id, 0, 100, 1U << 20)->events.size());
+  const auto x = a.heads(0, 10)->at(0), y = b.heads(0, 10)->at(0);
+  EXPECT_EQ(x.id, y.id);
+  EXPECT_EQ(x.seq, y.seq);
+  EXPECT_EQ(x.link, y.link);
+  EXPECT_FALSE(check_of(b, id).broken) << *check_of(b, id).broken;
+}
+
+TEST_P(case_store_contract, ALogCopiedInPiecesReadsTheSameEverywhere) {
+  case_script s{"one"};
+  write_a_life(cases(), s);
+  backend other{"inmemory"};
+  copy_log(cases(), other.cases(), s.id(), 3);
+  expect_same(cases(), other.cases(), s.id());
+  const auto q = case_query{user_id{"user_bob"}};
+  EXPECT_EQ(other.cases().list(q)->total, 1U);
+}
+
+TEST_P(case_store_contract, ALogIsTakenFromAnotherStoreInPieces) {
+  case_script s{"one"};
+  backend other{"inmemory"};
+  write_a_life(other.cases(), s);
+  copy_log(other.cases(), cases(), s.id(), 2);
+  b.durable() ? b.reopen() : void();
+  expect_same(other.cases(), cases(), s.id());
+  auto q = case_query{user_id{"user_ada"}};
+  q.text = "quaggas";
+  q.tag = "dns";
+  EXPECT_EQ(cases().list(q)->total, 1U);
+  // And it goes on from there.
+  store(cases(), s.of({s.answer(2, "half an ans")}));
+  EXPECT_TRUE(cases().load(s.id())->unfinished.empty());
+}
+
+TEST_P(case_store_contract, ACopyThatDoesNotContinueTheChainIsRefused) {
+  case_script s{"one"};
+  backend other{"inmemory"};
+  write_a_life(other.cases(), s);
+  const auto rows = other.cases().stored_events(s.id(), 0, 100, 1U << 20).value();
+  case_commit c;
+  c.id = s.id();
+  c.record = std::make_shared<const case_record>(s.record);
+  const auto refused = [&](std::vector<stored_event> changed) {
+    c.copied = std::move(changed);
+    const auto r = cases().commit(std::span{&c, 1});
+    return r[0] ? std::string{"taken"} : r[0].error().detail;
+  };
+  auto data = rows;
+  data[1].data->replace(data[1].data->find("giraffes"), 8, "elephant");
+  EXPECT_NE(refused(data).find("does not match its hash"), std::string::npos);
+  auto author = rows;
+  author[1].by.name = "Eve";
+  EXPECT_NE(refused(author).find("does not continue the log"), std::string::npos);
+  auto gap = rows;
+  gap.erase(gap.begin() + 1);
+  EXPECT_NE(refused(gap).find("without gap"), std::string::npos);
+  auto dropped = rows;
+  dropped[0].data.reset();
+  EXPECT_NE(refused(dropped).find("its data is missing"), std::string::npos);
+  EXPECT_EQ(cases().get(s.id()).error().code, errc::not_found);
+  EXPECT_EQ(refused(rows), "taken");
+}
+
+TEST_P(case_store_contract, HeadsComeInTheOrderOfCreationPageByPage) {
+  std::vector<std::unique_ptr<case_script>> scripts;
+  for (const char* name : {"z", "m", "a"}) {
+    scripts.push_back(std::make_unique<case_script>(name));
+    store(cases(), scripts.back()->creation());
+  }
+  const auto first = cases().heads(0, 2).value();
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(first[0].id.value, "case_z");
+  const auto rest = cases().heads(first[1].place, 10).value();
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0].id.value, "case_a");
+  EXPECT_EQ(rest[0].seq, 1U);
+  EXPECT_EQ(cases().stored_events(case_id{"case_nobody"}, 0, 10, 100).error().code, errc::not_found);
+}
+
 TEST_P(case_store_contract, ThePulseAnswers) { EXPECT_TRUE(cases().ping()); }
 
 } // namespace

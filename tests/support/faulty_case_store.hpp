@@ -63,6 +63,11 @@ struct faulty_case_store : case_store {
     return real->with_unfinished_turns(limit);
   }
   outcome<std::uint64_t> open_cases_of(const user_id& owner) const override { return real->open_cases_of(owner); }
+  outcome<std::vector<log_head>> heads(std::int64_t after, std::size_t limit) const override { return real->heads(after, limit); }
+  outcome<std::vector<stored_event>> stored_events(const case_id& id, sequence after, std::size_t limit,
+                                                   std::size_t bytes) const override {
+    return real->stored_events(id, after, limit, bytes);
+  }
   outcome<std::uint64_t> verify(const std::optional<case_id>& only,
                                 const std::function<void(const log_check&)>& report) const override {
     return real->verify(only, report);
