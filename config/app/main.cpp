@@ -2,6 +2,7 @@
 #include "config/app/lib/analyze_command.hpp"
 #include "config/app/lib/backup_command.hpp"
 #include "config/app/lib/commands.hpp"
+#include "config/app/lib/storage_commands.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -78,6 +79,28 @@ int main(int argc, char** argv) {
   add_common(restore_command);
   restore_command->add_option("FOLDER", folder, "The backup")->required();
 
+  migrate_down_options back;
+  auto* migrate_command = cli.add_subcommand("migrate", "The schemas of the databases: look, apply, take back");
+  migrate_command->require_subcommand(1);
+  auto* status_command = migrate_command->add_subcommand("status", "Which steps are applied; exit code 1 when one is missing");
+  add_common(status_command);
+  auto* up_command = migrate_command->add_subcommand("up", "Apply what is missing (the server does so by itself at its start)");
+  add_common(up_command);
+  auto* down_command = migrate_command->add_subcommand("down", "Take steps back, and the tables of these steps with them");
+  add_common(down_command);
+  down_command->add_option("--to", back.to, "The step that shall be the newest (default: one step back)")->check(CLI::NonNegativeNumber);
+  down_command->add_option("--of", back.of, "Whose database: cases, users or sessions")->check(CLI::IsMember({"cases", "users", "sessions"}));
+  down_command->add_flag("--yes", back.yes, "Really");
+
+  copy_options copying;
+  auto* copy_command = cli.add_subcommand("copy", "Copy everything from the stores of one settings file to those of another");
+  copy_command->footer("Both servers must be stopped. A copy that was cut short goes on where it stopped. Passwords that the files do\n"
+                       "not say come from the environment, with FROM_ or TO_ in front: TO_CASES_DB_PASSWORD.\n"
+                       "Exit code 0: the checksums of both ends are the same; 1: they are not.");
+  copy_command->add_option("--from", copying.from, "Settings file of the source")->required()->check(CLI::ExistingFile);
+  copy_command->add_option("--to", copying.to, "Settings file of the target")->required()->check(CLI::ExistingFile);
+  copy_command->add_option("--only", copying.only, "Some of users,cases,sessions,vectors,files (default: all)");
+
   auto* version_command = cli.add_subcommand("version", "Print the version");
 
   try {
@@ -123,6 +146,14 @@ int main(int argc, char** argv) {
     return backup(common, folder);
   if (*restore_command)
     return restore(common, folder);
+  if (*status_command)
+    return migrate_status(common);
+  if (*up_command)
+    return migrate_up(common);
+  if (*down_command)
+    return migrate_down(common, back);
+  if (*copy_command)
+    return copy(copying);
   if (*version_command) {
     std::cout << "faultmaven " << version() << "\n";
     return exit_done;

@@ -1,6 +1,8 @@
 // Bounds, lives and globs of the key-value store.
 #include "storage/codec/keys.hpp"
 
+#include <algorithm>
+
 #include <limits>
 
 namespace fm::stored {
@@ -18,6 +20,12 @@ std::optional<std::int64_t> end_of_life(timestamp now, session_store::ttl life) 
   if (__builtin_add_overflow(now.time_since_epoch().count(), static_cast<std::int64_t>(life->count()), &end))
     return life->count() > 0 ? std::numeric_limits<std::int64_t>::max() : 0;
   return end;
+}
+
+session_store::ttl time_left(timestamp now, std::optional<std::int64_t> end) {
+  if (!end)
+    return std::nullopt;
+  return std::chrono::milliseconds{std::max<std::int64_t>(*end - now.time_since_epoch().count(), 1)};
 }
 
 bool glob_matches(std::string_view pattern, std::string_view text) noexcept {

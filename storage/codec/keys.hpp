@@ -17,6 +17,8 @@ inline constexpr std::size_t value_bytes_max = 1U << 20;
 std::optional<failure> refusal_of(std::string_view key, std::string_view value);
 /// The millisecond at which a value written now ends; never overflows. Nothing = never.
 std::optional<std::int64_t> end_of_life(timestamp now, session_store::ttl life);
+/// The life a value with that end has left; at least one millisecond.
+session_store::ttl time_left(timestamp now, std::optional<std::int64_t> end);
 /// '*' stands for any text, everything else for itself.
 bool glob_matches(std::string_view pattern, std::string_view text) noexcept;
 

@@ -33,6 +33,13 @@ public:
     const auto* e = live(key);
     return e ? std::optional{e->value} : std::nullopt;
   }
+  outcome<std::optional<ttl>> time_left(std::string_view key) const override {
+    std::lock_guard lock{mutex_};
+    const auto* e = live(key);
+    if (!e)
+      return std::optional<ttl>{};
+    return std::optional{stored::time_left(clock_->now(), e->end)};
+  }
   outcome<bool> remove(std::string_view key) override {
     std::lock_guard lock{mutex_};
     const bool there = live(key) != nullptr;

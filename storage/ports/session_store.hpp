@@ -28,6 +28,8 @@ public:
   /// Writes only when there is no live value; says whether it wrote.
   virtual outcome<bool> set_if_absent(std::string_view key, std::string_view value, ttl life) = 0;
   virtual outcome<std::optional<std::string>> get(std::string_view key) const = 0;
+  /// How much life a value has left (nothing inside = it never expires); the outer nothing = there is no live value.
+  virtual outcome<std::optional<ttl>> time_left(std::string_view key) const = 0;
   /// Whether something was there.
   virtual outcome<bool> remove(std::string_view key) = 0;
   virtual outcome<bool> exists(std::string_view key) const = 0;

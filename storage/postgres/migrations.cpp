@@ -211,6 +211,19 @@ CREATE TABLE agent_tool_calls (
 CREATE INDEX idx_tool_calls_case ON agent_tool_calls (case_id, called_at DESC);
 CREATE INDEX idx_tool_calls_tool ON agent_tool_calls (tool_name, status);
 
+CREATE TABLE users (
+  user_id TEXT COLLATE "C" PRIMARY KEY,
+  username_key TEXT COLLATE "C" NOT NULL UNIQUE,
+  email_key TEXT COLLATE "C" UNIQUE,
+  created_at TIMESTAMPTZ NOT NULL,
+  record JSONB NOT NULL
+);
+)sql",
+       R"sql(
+DROP TABLE users, agent_tool_calls, solutions, hypotheses, evidence, uploaded_files,
+  case_status_transitions, case_tags, case_messages, case_turns, case_participants, cases, case_events, case_heads;
+)sql"},
+      {2, "reports and audit", R"sql(
 CREATE TABLE reports (
   report_id TEXT COLLATE "C" PRIMARY KEY,
   case_id TEXT COLLATE "C" NOT NULL, -- reports outlive their case
@@ -241,18 +254,9 @@ CREATE INDEX idx_audit_at ON audit_log (at DESC);
 CREATE INDEX idx_audit_user ON audit_log (user_id, at DESC);
 CREATE INDEX idx_audit_case ON audit_log (case_id, at DESC) WHERE case_id IS NOT NULL;
 CREATE INDEX idx_audit_facts_gin ON audit_log USING GIN (facts);
-
-CREATE TABLE users (
-  user_id TEXT COLLATE "C" PRIMARY KEY,
-  username_key TEXT COLLATE "C" NOT NULL UNIQUE,
-  email_key TEXT COLLATE "C" UNIQUE,
-  created_at TIMESTAMPTZ NOT NULL,
-  record JSONB NOT NULL
-);
 )sql",
        R"sql(
-DROP TABLE users, audit_log, reports, agent_tool_calls, solutions, hypotheses, evidence, uploaded_files,
-  case_status_transitions, case_tags, case_messages, case_turns, case_participants, cases, case_events, case_heads;
+DROP TABLE audit_log, reports;
 )sql"},
   };
   return steps;

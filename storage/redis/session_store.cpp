@@ -144,6 +144,15 @@ public:
       return std::optional<std::string>{};
     return std::optional{a->text.substr(stamp_bytes)};
   }
+  outcome<std::optional<ttl>> time_left(std::string_view key) const override {
+    auto a = one({"GETRANGE", name(key), "0", "19"}, true);
+    if (!a)
+      return a.error();
+    if (a->what != answer::kind::text || !alive(a->text))
+      return std::optional<ttl>{};
+    const auto end = std::strtoll(a->text.c_str(), nullptr, 10);
+    return std::optional{stored::time_left(clock_->now(), end == 0 ? std::nullopt : std::optional<std::int64_t>{end})};
+  }
   outcome<bool> remove(std::string_view key) override { return script(remove_script, key, {}, false); }
   outcome<bool> exists(std::string_view key) const override {
     auto a = one({"GETRANGE", name(key), "0", "19"}, true);

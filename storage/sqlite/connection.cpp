@@ -155,24 +155,35 @@ std::int64_t number(connection& c, const char* sql) {
 }
 } // namespace
 
-void migrate(connection& c, const std::vector<migration>& steps) {
+int applied_step(connection& c) {
   const auto owner = number(c, "PRAGMA application_id");
   if (owner != application_id && (owner != 0 || number(c, "SELECT count(*) FROM sqlite_master") != 0))
     throw error{SQLITE_MISMATCH, "this database file belongs to another program"};
-  if (owner == 0) {
+  return owner == 0 ? 0 : static_cast<int>(number(c, "SELECT coalesce(max(number), 0) FROM schema_migrations"));
+}
+
+namespace {
+int known_step(connection& c, const std::vector<migration>& steps) {
+  const auto applied = applied_step(c);
+  const auto newest = steps.empty() ? 0 : steps.back().number;
+  if (applied > newest)
+    throw error{SQLITE_MISMATCH, "this database file was written by a newer version of FaultMaven (schema " +
+                                     std::to_string(applied) + ", this program knows " + std::to_string(newest) + ")"};
+  return applied;
+}
+} // namespace
+
+void migrate(connection& c, const std::vector<migration>& steps, int target) {
+  const auto applied = known_step(c, steps);
+  if (number(c, "PRAGMA application_id") == 0) {
     transaction t{c};
     c.execute("PRAGMA application_id = " + std::to_string(application_id));
     c.execute("CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
               "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
     t.commit();
   }
-  const auto newest = steps.empty() ? 0 : steps.back().number;
-  const auto applied = number(c, "SELECT coalesce(max(number), 0) FROM schema_migrations");
-  if (applied > newest)
-    throw error{SQLITE_MISMATCH, "this database file was written by a newer version of FaultMaven (schema " +
-                                     std::to_string(applied) + ", this program knows " + std::to_string(newest) + ")"};
   for (auto& step : steps) {
-    if (step.number <= applied)
+    if (step.number <= applied || step.number > target)
       continue;
     transaction t{c};
     c.execute(step.up);
@@ -180,6 +191,20 @@ void migrate(connection& c, const std::vector<migration>& steps) {
         .bind(1, std::int64_t{step.number})
         .bind(2, step.name)
         .run();
+    t.commit();
+  }
+}
+
+void migrate_down(connection& c, const std::vector<migration>& steps, int target) {
+  const auto applied = known_step(c, steps);
+  for (auto step = steps.rbegin(); step != steps.rend() && step->number > target; ++step) {
+    if (step->number > applied)
+      continue;
+    if (!step->down)
+      throw error{SQLITE_MISMATCH, "step " + std::to_string(step->number) + " has no way back"};
+    transaction t{c};
+    c.execute(step->down);
+    c.prepare("DELETE FROM schema_migrations WHERE number = ?").bind(1, std::int64_t{step->number}).run();
     t.commit();
   }
 }

@@ -136,9 +136,14 @@ struct migration {
   int number;
   const char* name;
   const char* up;
+  const char* down = nullptr; ///< the way back; null = there is none
 };
 /// Applies what is missing, in order, each in a transaction of its own. Refuses a database of another program and
 /// one that a newer version of this one has written. Throws sqlite::error.
-void migrate(connection& c, const std::vector<migration>& steps);
+void migrate(connection& c, const std::vector<migration>& steps, int target = 1'000'000);
+/// Takes steps back, newest first, until `target` is the newest; all or none of a step.
+void migrate_down(connection& c, const std::vector<migration>& steps, int target);
+/// The newest applied step; 0 = none. Refuses a database of another program.
+int applied_step(connection& c);
 
 } // namespace fm::sqlite

@@ -104,6 +104,53 @@ CREATE TABLE users (
   created_at INTEGER NOT NULL,
   record TEXT NOT NULL
 ) WITHOUT ROWID;
+)sql",
+       R"sql(
+DROP TABLE message_search;
+DROP TABLE case_search;
+DROP TABLE users;
+DROP TABLE case_status_transitions;
+DROP TABLE case_turns;
+DROP TABLE case_messages;
+DROP TABLE case_tags;
+DROP TABLE case_participants;
+DROP TABLE cases;
+DROP TABLE case_events;
+DROP TABLE case_heads;
+)sql"},
+      {2, "reports and audit", R"sql(
+CREATE TABLE reports (
+  report_id TEXT PRIMARY KEY,
+  case_id TEXT NOT NULL, -- reports outlive their case
+  report_type TEXT NOT NULL CHECK (report_type IN ('incident_report','runbook','post_mortem')),
+  version INTEGER NOT NULL CHECK (version BETWEEN 1 AND 5),
+  status TEXT NOT NULL CHECK (status IN ('generating','completed','failed')),
+  is_current INTEGER NOT NULL,
+  linked_to_closure INTEGER NOT NULL DEFAULT 0,
+  title TEXT NOT NULL,
+  content TEXT NOT NULL,
+  generated_at INTEGER NOT NULL,
+  generation_ms INTEGER NOT NULL DEFAULT 0,
+  record TEXT NOT NULL DEFAULT '{}',
+  UNIQUE (case_id, report_type, version)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX idx_reports_current ON reports (case_id, report_type) WHERE is_current;
+CREATE INDEX idx_reports_case ON reports (case_id, generated_at);
+CREATE TABLE audit_log (
+  audit_id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  user_id TEXT NOT NULL,
+  action TEXT NOT NULL,
+  case_id TEXT,
+  facts TEXT NOT NULL DEFAULT '{}'
+);
+CREATE INDEX idx_audit_at ON audit_log (at);
+CREATE INDEX idx_audit_user ON audit_log (user_id, at);
+CREATE INDEX idx_audit_case ON audit_log (case_id, at) WHERE case_id IS NOT NULL;
+)sql",
+       R"sql(
+DROP TABLE audit_log;
+DROP TABLE reports;
 )sql"},
   };
   return steps;
@@ -114,7 +161,8 @@ const std::vector<migration>& session_migrations() {
       {1, "values that expire", R"sql(
 CREATE TABLE kv (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires_at INTEGER) WITHOUT ROWID;
 CREATE INDEX idx_kv_expiry ON kv (expires_at) WHERE expires_at IS NOT NULL;
-)sql"},
+)sql",
+       "DROP TABLE kv;"},
   };
   return steps;
 }

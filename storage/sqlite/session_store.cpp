@@ -50,6 +50,15 @@ public:
     });
   }
 
+  outcome<std::optional<ttl>> time_left(std::string_view key) const override {
+    return guarded([&]() -> outcome<std::optional<ttl>> {
+      auto s = c_.prepare("SELECT expires_at FROM kv WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)");
+      if (!s.bind(1, key).bind(2, now()).step())
+        return std::optional<ttl>{};
+      return std::optional{stored::time_left(clock_->now(), s.is_null(0) ? std::nullopt : std::optional{s.integer(0)})};
+    });
+  }
+
   outcome<bool> remove(std::string_view key) override {
     return guarded([&]() -> outcome<bool> {
       c_.prepare("DELETE FROM kv WHERE key = ? AND expires_at <= ?").bind(1, key).bind(2, now()).run();

@@ -38,6 +38,17 @@ TEST_P(session_store_contract, AValuePastItsTimeIsGoneToTheMillisecond) {
   EXPECT_TRUE(kv().keys("*", 10)->empty());
 }
 
+TEST_P(session_store_contract, TheTimeLeftIsTold) {
+  ASSERT_TRUE(kv().set("k", "v", milliseconds{100}));
+  ASSERT_TRUE(kv().set("for ever", "v", std::nullopt));
+  b.clock->ms += 40;
+  EXPECT_EQ(kv().time_left("k").value().value(), milliseconds{60});
+  EXPECT_EQ(kv().time_left("for ever").value().value(), std::nullopt);
+  EXPECT_FALSE(kv().time_left("none").value());
+  b.clock->ms += 60;
+  EXPECT_FALSE(kv().time_left("k").value());
+}
+
 TEST_P(session_store_contract, ExpireGivesALiveValueANewLife) {
   ASSERT_TRUE(kv().set("k", "v", milliseconds{100}));
   b.clock->ms += 50;
