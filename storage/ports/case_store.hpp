@@ -26,7 +26,9 @@ class case_store {
 public:
   virtual ~case_store() = default;
 
-  /// One transaction for the whole span; one outcome per item, in order, holding the item's new last seq.
+  /// One outcome per item, in order, holding the item's new last seq. Items of one case are written in order, in one
+  /// transaction; a backend may write the cases of a large span in a few transactions at once, and then a fault may
+  /// take some of them and leave others.
   virtual std::vector<outcome<sequence>> commit(std::span<const case_commit> items) = 0;
   /// Drops the text of turn_delta events of turns finished at or below `upto`. Idempotent.
   virtual outcome<std::uint64_t> compact(const case_id& id, sequence upto) = 0;

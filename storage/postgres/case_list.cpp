@@ -48,27 +48,29 @@ struct fragment {
   }
 };
 
-std::vector<fragment> arms_of(const case_query& q) {
+/// FROM … WHERE of each arm. `wide`: something of the cases' own rows is asked for.
+std::vector<fragment> arms_of(const case_query& q, bool wide) {
   std::vector<fragment> arms;
+  const std::string with = wide ? "JOIN cases c ON c.case_num = a.case_num " : "";
   if (q.everything && q.participant.empty()) {
-    arms.emplace_back().add("FROM cases c WHERE NOT c.deleted");
+    arms.emplace_back().add("FROM case_activity a " + with + "WHERE NOT a.deleted");
     return arms;
   }
   const auto& who = q.everything ? q.participant : q.viewer;
-  arms.emplace_back().text("FROM cases c WHERE c.user_id = ?::text AND NOT c.deleted", who.value);
+  arms.emplace_back().text("FROM case_activity a " + with + "WHERE a.user_id = ?::text AND NOT a.deleted", who.value);
   arms.emplace_back()
-      .text("FROM case_participants p JOIN cases c ON c.case_num = p.case_num WHERE p.user_id = ?::text", who.value)
-      .text(" AND c.user_id <> ?::text AND NOT c.deleted", who.value);
+      .text("FROM case_participants p JOIN case_activity a ON a.case_num = p.case_num " + with + "WHERE p.user_id = ?::text", who.value)
+      .text(" AND a.user_id <> ?::text AND NOT a.deleted", who.value);
   return arms;
 }
 
 fragment filters_of(const case_query& q) {
   fragment f;
   if (!q.include_archived)
-    f.add(" AND NOT c.archived");
+    f.add(" AND NOT a.archived");
   if (!q.everything && !q.participant.empty() && q.participant != q.viewer)
-    f.text(" AND (c.user_id = ?::text", q.participant.value)
-        .text(" OR EXISTS (SELECT 1 FROM case_participants o WHERE o.case_num = c.case_num AND o.user_id = ?::text))", q.participant.value);
+    f.text(" AND (a.user_id = ?::text", q.participant.value)
+        .text(" OR EXISTS (SELECT 1 FROM case_participants o WHERE o.case_num = a.case_num AND o.user_id = ?::text))", q.participant.value);
   if (q.status)
     f.text(" AND c.status = ?::text", name_of(*q.status));
   if (q.priority)
@@ -76,7 +78,7 @@ fragment filters_of(const case_query& q) {
   if (!q.category.empty())
     f.text(" AND c.category = ?::text", q.category);
   if (!q.tag.empty())
-    f.text(" AND EXISTS (SELECT 1 FROM case_tags g WHERE g.case_id = c.case_id AND g.tag = ?::text)", q.tag);
+    f.text(" AND EXISTS (SELECT 1 FROM case_tags g WHERE g.case_num = a.case_num AND g.tag = ?::text)", q.tag);
   return f;
 }
 
@@ -89,7 +91,7 @@ fragment words_filter(const std::vector<std::string>& words) {
                      words.begin() + static_cast<std::ptrdiff_t>(i))
       continue;
     const auto term = "'" + words[i] + "'" + (last && stored::may_be_beginning(words[i]) ? ":*" : "");
-    f.text(" AND c.case_num IN (SELECT m.case_num FROM case_messages m WHERE m.words @@ ?::text::tsquery", term)
+    f.text(" AND a.case_num IN (SELECT m.case_num FROM case_messages m WHERE m.words @@ ?::text::tsquery", term)
         .text(" UNION SELECT k.case_num FROM cases k WHERE k.words @@ ?::text::tsquery)", term);
   }
   return f;
@@ -101,7 +103,8 @@ outcome<case_page> list_cases(connection& c, const case_query& q) {
   if (!sort)
     return sort.error();
   const bool by_title = sort->column == stored::sort_column::title, by_priority = sort->column == stored::sort_column::priority;
-  const std::string column = "c." + std::string{stored::name_of(sort->column)};
+  const bool by_time = sort->column == stored::sort_column::last_activity_at || sort->column == stored::sort_column::updated_at;
+  const std::string column = (by_time ? "a." : "c.") + std::string{stored::name_of(sort->column)};
   const std::string_view direction = sort->descending ? " DESC" : " ASC";
 
   fragment from; // where the page begins, for the page alone
@@ -109,7 +112,7 @@ outcome<case_page> list_cases(connection& c, const case_query& q) {
     const auto cursor = stored::decode_cursor(q.cursor, *sort);
     if (!cursor)
       return cursor.error();
-    from.add(" AND (" + column + ", c.case_num) " + (sort->descending ? "<" : ">"));
+    from.add(" AND (" + column + ", a.case_num) " + (sort->descending ? "<" : ">"));
     if (by_title)
       from.text(" (?::text", cursor->text);
     else if (by_priority)
@@ -119,7 +122,8 @@ outcome<case_page> list_cases(connection& c, const case_query& q) {
     from.integer(", ?::int8)", cursor->place);
   }
 
-  const auto arms = arms_of(q);
+  const bool wide = q.status || q.priority || !q.category.empty();
+  const auto counted = arms_of(q, wide), arms = arms_of(q, wide || !by_time);
   auto filters = filters_of(q);
   if (!trimmed(q.text).empty()) {
     auto words = stored::words_in(q.text);
@@ -135,8 +139,8 @@ outcome<case_page> list_cases(connection& c, const case_query& q) {
   count.add("SELECT (");
   page.add("SELECT l.case_num, l.key, k.record::text FROM (");
   for (std::size_t i = 0; i < arms.size(); ++i) {
-    count.add(i == 0 ? "(SELECT count(*) " : " + (SELECT count(*) ").add(arms[i]).add(filters).add(")");
-    page.add(i == 0 ? "SELECT c.case_num, " : " UNION ALL SELECT c.case_num, ").add(column + " AS key ").add(arms[i]).add(filters).add(from);
+    count.add(i == 0 ? "(SELECT count(*) " : " + (SELECT count(*) ").add(counted[i]).add(filters).add(")");
+    page.add(i == 0 ? "SELECT a.case_num, " : " UNION ALL SELECT a.case_num, ").add(column + " AS key ").add(arms[i]).add(filters).add(from);
   }
   count.add(")::int8");
   page.add(" ORDER BY 2").add(direction).add(", 1").add(direction);

@@ -1,5 +1,5 @@
-// One connection writes, the others read. A commit is two round trips: what it touches is read and locked, then
-// everything is written and committed in one pipeline.
+// A few connections write, the others read. A commit is two round trips: what it touches is read and locked, then
+// everything is written and committed in one pipeline. A large batch is shared out by case and written at once.
 //
 // A connection that dies between COMMIT and its answer leaves the outcome open. The transaction's number, had from the
 // first round trip, settles it: pg_xact_status says on a new connection whether it was committed.
@@ -15,8 +15,11 @@
 #include "storage/postgres/pool.hpp"
 
 #include <algorithm>
+#include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace fm::postgres {
 namespace {
@@ -25,18 +28,22 @@ constexpr std::size_t events_a_page_max = 10'000;
 constexpr std::size_t items_a_page_max = 1'000;
 constexpr std::size_t offset_max = 1U << 30;
 constexpr std::int64_t rows_a_walk = 5'000; ///< of the log in one answer
+constexpr std::size_t items_a_writer_min = 16; ///< less is not worth a second transaction
+constexpr std::size_t words_wait_max = 16'000;         ///< commits whose words wait, about
+constexpr std::chrono::milliseconds words_wait_time{500}; ///< of quiet, before that
 constexpr int repeats_max = 3;              ///< of a batch that met a deadlock
 
 const char* snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+constexpr const char* turn_columns =
+    "t.turn_number, t.turn_id, t.client_turn_id, t.status, t.attempt, t.author_id, t.author_name, t.body_digest, t.question, t.answer, "
+    "t.created_at, t.started_at, t.finished_at, coalesce(m.content, '') AS content, "
+    "CASE WHEN t.status IN ('running','interrupted') THEN (SELECT array_to_string(array_agg(e.data ORDER BY e.seq), E'\\n') "
+    "FROM case_events e WHERE e.case_num = t.case_num AND e.seq > t.started_seq AND e.kind = 'turn_delta') END AS partial";
+constexpr const char* turn_question = "LEFT JOIN case_messages m ON m.case_num = t.case_num AND m.place = t.question_place ";
+
 std::string turns_where(const char* condition) {
-  return std::string{"SELECT t.turn_number, t.turn_id, t.client_turn_id, t.status, t.attempt, t.author_id, t.author_name, "
-                     "t.body_digest, t.question, t.answer, t.created_at, t.started_at, t.finished_at, coalesce(m.content, ''), "
-                     "CASE WHEN t.status IN ('running','interrupted') THEN (SELECT array_to_string(array_agg(e.data ORDER BY e.seq), E'\\n') "
-                     "FROM case_events e WHERE e.case_num = t.case_num AND e.seq > t.started_seq AND e.kind = 'turn_delta') END "
-                     "FROM case_turns t JOIN case_heads h ON h.case_num = t.case_num "
-                     "LEFT JOIN case_messages m ON m.case_num = t.case_num AND m.place = t.question_place WHERE "} +
-         condition;
+  return std::string{"SELECT "} + turn_columns + " FROM case_turns t JOIN case_heads h ON h.case_num = t.case_num " + turn_question + "WHERE " + condition;
 }
 
 /// `with_partial`: the durable text of a running attempt. Stored JSON has no line breaks, so one joins the pieces.
@@ -88,33 +95,117 @@ message message_from(const rows& r, int i, const case_id& id) {
   return m;
 }
 
+/// A few threads that do one job in parts, the caller's among them.
+class crew {
+public:
+  explicit crew(std::size_t helpers) {
+    for (std::size_t i = 0; i < helpers; ++i)
+      threads_.emplace_back([this] { work(); });
+  }
+  ~crew() {
+    {
+      std::lock_guard lock{mutex_};
+      closing_ = true;
+    }
+    woken_.notify_all();
+    for (auto& t : threads_)
+      t.join();
+  }
+  crew(const crew&) = delete;
+  crew& operator=(const crew&) = delete;
+
+  /// Calls part(0) … part(n - 1), which must not throw; returns when all are done. One job at a time.
+  void run(std::size_t n, const std::function<void(std::size_t)>& part) {
+    {
+      std::lock_guard lock{mutex_};
+      part_ = &part;
+      next_ = 1;
+      end_ = n;
+      open_ = n - 1;
+    }
+    woken_.notify_all();
+    part(0);
+    std::unique_lock lock{mutex_};
+    while (next_ < end_) { // nobody has taken it yet
+      const auto mine = next_++;
+      lock.unlock();
+      part(mine);
+      lock.lock();
+      --open_;
+    }
+    finished_.wait(lock, [&] { return open_ == 0; });
+  }
+
+private:
+  void work() {
+    std::unique_lock lock{mutex_};
+    while (true) {
+      woken_.wait(lock, [&] { return closing_ || next_ < end_; });
+      if (closing_)
+        return;
+      const auto mine = next_++;
+      const auto* part = part_;
+      lock.unlock();
+      (*part)(mine);
+      lock.lock();
+      if (--open_ == 0)
+        finished_.notify_one();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable woken_, finished_;
+  const std::function<void(std::size_t)>* part_ = nullptr;
+  std::size_t next_ = 0, end_ = 0, open_ = 0;
+  bool closing_ = false;
+  std::vector<std::thread> threads_;
+};
+
 class postgres_case_store final : public case_store {
 public:
   explicit postgres_case_store(const options& o)
-      : options_(o), writer_(o, o.host, true, 1), readers_(o, o.host, false, std::max<std::size_t>(o.connections, 2) - 1) {
+      : options_(o), writer_(o, o.host, true, std::max<std::size_t>(o.writers, 1)),
+        readers_(o, o.host, false, std::max<std::size_t>(o.connections, o.writers + 1) - o.writers), crew_(std::max<std::size_t>(o.writers, 1) - 1) {
     if (!o.replica_host.empty())
       replica_ = std::make_unique<pool>(o, o.replica_host, false, std::max<std::size_t>(o.connections, 2) / 2);
     auto c = writer_.borrow();
     migrate_up(*c, o.schema, migrations().back().number);
+    janitor_ = std::thread{[this] { keep_words_short(); }};
+  }
+  ~postgres_case_store() override {
+    {
+      std::lock_guard lock{janitor_mutex_};
+      closing_ = true;
+    }
+    janitor_woken_.notify_one();
+    janitor_.join();
   }
 
   std::vector<outcome<sequence>> commit(std::span<const case_commit> items) override {
     if (items.empty())
       return {};
     std::lock_guard lock{writer_mutex_};
-    try {
-      return write_all(items);
-    } catch (const error& e) {
-      if (e.lost || (!e.state.starts_with("22") && !e.state.starts_with("23")))
-        return fault_of(items, e);
+    const auto shares = std::min(options_.writers, items.size() / items_a_writer_min);
+    if (shares < 2)
+      return commit_share(items);
+    // All items of a case go to the same writer, in order.
+    struct share {
+      std::vector<case_commit> items;
+      std::vector<std::size_t> places;
+      std::vector<outcome<sequence>> results;
+    };
+    std::vector<share> all(shares);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      auto& to = all[std::hash<case_id>{}(items[i].id) % shares];
+      to.items.push_back(items[i]);
+      to.places.push_back(i);
     }
-    // Some item repeats a turn that is stored, or holds what no table takes. Rare enough to write the batch again,
-    // each item on its own feet.
-    try {
-      return write_each(items);
-    } catch (const error& e) {
-      return fault_of(items, e);
-    }
+    crew_.run(shares, [&](std::size_t n) { all[n].results = commit_share(all[n].items); });
+    std::vector<outcome<sequence>> results(items.size(), outcome<sequence>{sequence{0}});
+    for (auto& s : all)
+      for (std::size_t i = 0; i < s.places.size(); ++i)
+        results[s.places[i]] = std::move(s.results[i]);
+    return results;
   }
 
   outcome<std::uint64_t> compact(const case_id& id, sequence upto) override {
@@ -165,8 +256,12 @@ public:
     std::lock_guard lock{writer_mutex_};
     return guarded([&]() -> outcome<done_t> {
       return writer_.repeatable([&](connection& c) -> outcome<done_t> {
-        // Everything of a case hangs on its head (ON DELETE CASCADE).
-        if (c.run_one("DELETE FROM case_heads WHERE case_id = $1::text", values{}.text(without_nul(id.value))).touched() == 0)
+        // All but the log hangs on the head (ON DELETE CASCADE).
+        const auto name = without_nul(id.value);
+        const std::vector<statement> both{
+            {"DELETE FROM case_events e USING case_heads h WHERE h.case_id = $1::text AND e.case_num = h.case_num", values{}.text(name)},
+            {"DELETE FROM case_heads WHERE case_id = $1::text", values{}.text(name)}};
+        if (c.run(both)[1].touched() == 0)
           return stored::no_such_case();
         return done;
       });
@@ -175,25 +270,22 @@ public:
 
   outcome<loaded_case> load(const case_id& id) const override {
     return read([&](connection& c) -> outcome<loaded_case> {
-      static const std::string unfinished = turns_where("h.case_id = $1::text AND t.status IN ('queued','running','interrupted') ORDER BY t.turn_number");
-      const auto name = without_nul(id.value);
-      const std::vector<statement> all{
-          {snapshot, {}},
-          {"SELECT h.seq, c.record::text FROM case_heads h JOIN cases c ON c.case_num = h.case_num WHERE h.case_id = $1::text", values{}.text(name)},
-          {unfinished, values{}.text(name)},
-          {"COMMIT", {}}};
-      rollback_guard guard{c};
-      const auto answers = c.run(all);
-      if (answers[1].empty())
+      // One statement is one snapshot: the head and the record stand before each unfinished turn.
+      static const std::string sql =
+          std::string{"SELECT u.*, h.seq, c.record::text FROM case_heads h JOIN cases c ON c.case_num = h.case_num LEFT JOIN LATERAL (SELECT "} +
+          turn_columns + " FROM case_turns t " + turn_question +
+          "WHERE t.case_num = h.case_num AND t.status IN ('queued','running','interrupted') ORDER BY t.turn_number) u ON true WHERE h.case_id = $1::text";
+      const auto r = c.run_one(sql, values{}.text(without_nul(id.value)));
+      if (r.empty())
         return stored::no_such_case();
       loaded_case l;
-      l.seq = static_cast<sequence>(answers[1].integer(0, 0));
-      auto record = stored::decode_record(answers[1].text(0, 1));
+      l.seq = static_cast<sequence>(r.integer(0, 15));
+      auto record = stored::decode_record(r.text(0, 16));
       if (!record)
         return record.error();
       l.record = std::move(*record);
-      for (int i = 0; i < answers[2].size(); ++i) {
-        auto t = turn_from(answers[2], i, id, true);
+      for (int i = 0; i < r.size() && !r.is_null(i, 0); ++i) {
+        auto t = turn_from(r, i, id, true);
         if (!t)
           return t.error();
         l.unfinished.push_back(std::move(*t));
@@ -436,6 +528,24 @@ public:
 
 private:
   // ---- writing --------------------------------------------------------------------------------------------------
+  std::vector<outcome<sequence>> commit_share(std::span<const case_commit> items) {
+    if (items.empty())
+      return {};
+    try {
+      return write_all(items);
+    } catch (const error& e) {
+      if (e.lost || (!e.state.starts_with("22") && !e.state.starts_with("23")))
+        return fault_of(items, e);
+    }
+    // Some item repeats a turn that is stored, or holds what no table takes. Rare enough to write the batch again,
+    // each item on its own feet.
+    try {
+      return write_each(items);
+    } catch (const error& e) {
+      return fault_of(items, e);
+    }
+  }
+
   std::vector<outcome<sequence>> write_all(std::span<const case_commit> items) {
     for (int attempt = 1;; ++attempt) {
       std::string transaction; // known once something may have been written
@@ -471,6 +581,39 @@ private:
     writes.push_back({"COMMIT", {}});
     transaction = answers.at(0).string(0, 0);
     c->run(writes);
+    note_words(items.size());
+  }
+
+  // ---- words ----------------------------------------------------------------------------------------------------
+  // Sorting new words into the index costs as much as all the rest of a message. PostgreSQL lets them wait in a list;
+  // this empties the list on a connection of its own, beside the commits, and long before searches feel its length.
+  void note_words(std::size_t commits) {
+    {
+      std::lock_guard lock{janitor_mutex_};
+      words_waiting_ += commits;
+      if (words_waiting_ < words_wait_max)
+        return;
+    }
+    janitor_woken_.notify_one();
+  }
+  void keep_words_short() {
+    pool own{options_, options_.host, true, 1};
+    std::unique_lock lock{janitor_mutex_};
+    for (std::size_t seen = 0; !closing_;) {
+      janitor_woken_.wait_for(lock, words_wait_time, [&] { return closing_ || words_waiting_ >= words_wait_max; });
+      // While commits come the list may grow: the longer it is, the cheaper each word of it.
+      if (closing_ || words_waiting_ == 0 || (words_waiting_ < words_wait_max && words_waiting_ != std::exchange(seen, words_waiting_)))
+        continue;
+      seen = 0;
+      words_waiting_ = 0;
+      lock.unlock();
+      try {
+        own.borrow()->run_one("SELECT gin_clean_pending_list('idx_messages_words'::regclass)");
+      } catch (const error&) {
+        // PostgreSQL does it by itself when the list is full, and autovacuum does.
+      }
+      lock.lock();
+    }
   }
 
   /// Asks until the server has made up its mind, for as long as a statement may take. Throws when it cannot be asked:
@@ -523,12 +666,12 @@ private:
         const auto writes = batch.writes();
         if (!writes.empty())
           c->run(writes);
-        results.push_back(batch.results().front());
+        results.push_back(batch.results()[0]);
       } catch (const error& e) {
         if (e.lost || (!e.state.starts_with("22") && !e.state.starts_with("23")))
           throw;
         c->script("ROLLBACK TO item");
-        results.push_back(is_unique_violation(e) ? stored::stored_before() : to_failure(e));
+        results.emplace_back(is_unique_violation(e) ? stored::stored_before() : to_failure(e));
       }
       c->script("RELEASE item");
     }
@@ -594,9 +737,16 @@ private:
   }
 
   options options_;
-  std::mutex writer_mutex_;
+  std::mutex janitor_mutex_;
+  std::condition_variable janitor_woken_;
+  std::size_t words_waiting_ = 0; ///< commits since the list was emptied, about
+  bool closing_ = false;
+  std::thread janitor_;
+
+  std::mutex writer_mutex_; ///< of a whole batch
   pool writer_;
   mutable pool readers_;
+  crew crew_;
   std::unique_ptr<pool> replica_;
 };
 

@@ -1,6 +1,7 @@
 // Reading first, then working out, then one INSERT or UPDATE a table.
 #include "storage/postgres/commit_batch.hpp"
 
+#include "protocol/base/json_writer.hpp"
 #include "storage/codec/codec.hpp"
 #include "storage/codec/projection.hpp"
 #include "storage/codec/words.hpp"
@@ -40,9 +41,9 @@ std::string text_of(const std::map<std::string, std::string>& facts, const char*
 }
 bool same_but_for_times(const case_record& a, const case_record& b) {
   return std::tie(a.owner, a.status, a.priority, a.category, a.title, a.description, a.deleted_at, a.archived_at, a.created_at,
-                  a.closure_reason, a.resolved_at) ==
+                  a.closure_reason, a.resolved_at, a.tags) ==
          std::tie(b.owner, b.status, b.priority, b.category, b.title, b.description, b.deleted_at, b.archived_at, b.created_at,
-                  b.closure_reason, b.resolved_at);
+                  b.closure_reason, b.resolved_at, b.tags);
 }
 } // namespace
 
@@ -332,7 +333,7 @@ std::vector<statement> commit_batch::writes() const {
 
   // Records.
   array full_id, full_num, full_user, full_status, full_reason, full_priority, full_category, full_title, full_description, full_deleted,
-      full_archived, full_created, full_updated, full_activity, full_resolved, full_record, full_words;
+      full_archived, full_created, full_updated, full_activity, full_resolved, full_tags, full_record, full_words;
   array light_num, light_updated, light_activity, light_record;
   array tag_gone, tag_id, tag_num, tag_text, part_gone, part_user, part_num, part_role, part_joined;
   for (auto& [name, row] : records_) {
@@ -361,6 +362,12 @@ std::vector<statement> commit_batch::writes() const {
       full_updated.time(r.updated_at);
       full_activity.time(r.last_activity_at);
       optional_time(full_resolved, r.resolved_at);
+      std::string tags = "[";
+      for (auto& tag : r.tags) {
+        tags += tags.size() > 1 ? "," : "";
+        append_json_string(tags, tag);
+      }
+      full_tags.text(json_without_nul(tags + "]"));
       full_record.text(record);
       full_words.text(word_vector({r.title, r.description}));
     }
@@ -390,18 +397,18 @@ std::vector<statement> commit_batch::writes() const {
   }
   if (full_num.size() > 0)
     all.push_back({"INSERT INTO cases (case_id, case_num, user_id, status, closure_reason, priority, category, title, description, deleted, "
-                   "archived, created_at, updated_at, last_activity_at, resolved_at, record, words) "
+                   "archived, created_at, updated_at, last_activity_at, resolved_at, tags, record, words) "
                    "SELECT w.case_id, w.num, w.user_id, w.status, w.reason, w.priority, w.category, w.title, w.description, w.deleted <> 0, "
-                   "w.archived <> 0, w.created_at, w.updated_at, w.activity, w.resolved_at, w.record::jsonb, w.words::tsvector "
+                   "w.archived <> 0, w.created_at, w.updated_at, w.activity, w.resolved_at, w.tags::jsonb, w.record::jsonb, w.words::tsvector "
                    "FROM unnest($1::text[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::text[], $8::text[], $9::text[], "
                    "$10::int8[], $11::int8[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::text[], "
-                   "$17::text[]) AS w (case_id, num, user_id, status, reason, priority, category, title, description, deleted, archived, "
-                   "created_at, updated_at, activity, resolved_at, record, words) "
+                   "$17::text[], $18::text[]) AS w (case_id, num, user_id, status, reason, priority, category, title, description, deleted, archived, "
+                   "created_at, updated_at, activity, resolved_at, tags, record, words) "
                    "ON CONFLICT (case_id) DO UPDATE SET user_id = excluded.user_id, status = excluded.status, "
                    "closure_reason = excluded.closure_reason, priority = excluded.priority, category = excluded.category, "
                    "title = excluded.title, description = excluded.description, deleted = excluded.deleted, archived = excluded.archived, "
                    "created_at = excluded.created_at, updated_at = excluded.updated_at, last_activity_at = excluded.last_activity_at, "
-                   "resolved_at = excluded.resolved_at, record = excluded.record, words = excluded.words",
+                   "resolved_at = excluded.resolved_at, tags = excluded.tags, record = excluded.record, words = excluded.words",
                    values{}
                        .texts(full_id)
                        .integers(full_num)
@@ -418,8 +425,26 @@ std::vector<statement> commit_batch::writes() const {
                        .times(full_updated)
                        .times(full_activity)
                        .times(full_resolved)
+                       .texts(full_tags)
                        .texts(full_record)
                        .texts(full_words)});
+  if (full_num.size() > 0)
+    all.push_back({"INSERT INTO case_activity (case_num, user_id, last_activity_at, updated_at, archived, deleted) SELECT w.num, w.user_id, "
+                   "w.activity, w.updated_at, w.archived <> 0, w.deleted <> 0 FROM unnest($1::int8[], $2::text[], $3::timestamptz[], "
+                   "$4::timestamptz[], $5::int8[], $6::int8[]) AS w (num, user_id, activity, updated_at, archived, deleted) "
+                   "ON CONFLICT (case_num) DO UPDATE SET user_id = excluded.user_id, last_activity_at = excluded.last_activity_at, "
+                   "updated_at = excluded.updated_at, archived = excluded.archived, deleted = excluded.deleted",
+                   values{}
+                       .integers(full_num)
+                       .texts(full_user)
+                       .times(full_activity)
+                       .times(full_updated)
+                       .integers(full_archived)
+                       .integers(full_deleted)});
+  if (light_num.size() > 0)
+    all.push_back({"UPDATE case_activity a SET updated_at = w.updated_at, last_activity_at = w.activity FROM unnest($1::int8[], "
+                   "$2::timestamptz[], $3::timestamptz[]) AS w (num, updated_at, activity) WHERE a.case_num = w.num",
+                   values{}.integers(light_num).times(light_updated).times(light_activity)});
   if (light_num.size() > 0)
     all.push_back({"UPDATE cases c SET updated_at = w.updated_at, last_activity_at = w.activity, record = w.record::jsonb "
                    "FROM unnest($1::int8[], $2::timestamptz[], $3::timestamptz[], $4::text[]) AS w (num, updated_at, activity, record) "

@@ -48,7 +48,7 @@ public:
   /// Takes the answers, in the order of questions().
   commit_batch(std::span<const case_commit> items, const std::vector<rows>& answers);
   /// One outcome per item, and the writes worked out.
-  std::vector<outcome<sequence>> results() const { return results_; }
+  const std::vector<outcome<sequence>>& results() const { return results_; }
   /// The statements that write everything; empty when nothing is to be written.
   std::vector<statement> writes() const;
 

@@ -30,7 +30,8 @@ struct options {
   std::string sslrootcert;
   std::string schema = "public";   ///< made when missing
   std::string replica_host;        ///< for lists; empty = none
-  std::size_t connections = 8;     ///< one of them writes
+  std::size_t connections = 8;     ///< those that write among them
+  std::size_t writers = 2;         ///< connections that write at once: a large batch is shared out by case
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{10'000}; ///< also the longest wait for an answer
 };

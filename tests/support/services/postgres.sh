@@ -42,7 +42,10 @@ listen_addresses = '127.0.0.1'
 port = $port
 unix_socket_directories = ''
 max_connections = 200
-shared_buffers = 128MB
+shared_buffers = 256MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+wal_compression = lz4
 ssl = on
 CONF
       if launch "$dir"; then
