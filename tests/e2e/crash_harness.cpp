@@ -232,7 +232,7 @@ private:
           opened_[id] = heads_[id] = answer["seq"].whole();
         else
           opened_.erase(id); // asked again soon
-        if (!ok && !answer.is_null() && answer["code"].text() != "unavailable")
+        if (!ok && !answer.is_null() && answer["code"].text() != "unavailable" && answer["code"].text() != "rate_limited")
           problem("case.open was refused: " + answer["message"].text());
       });
     }

@@ -10,7 +10,7 @@ launch() { # DIR: in the background, ready when it answers
   local dir=$1 port; port=$(cat "$dir/port")
   # Nothing of ours stays open in it: whoever reads our output would wait for the server's end.
   (cd "$dir" && as "$bin/postgres" -D "$dir/data") >>"$dir/log" 2>&1 </dev/null &
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do # replaying a long log takes its time
     as "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" && return 0
     sleep 0.05
   done
