@@ -911,7 +911,7 @@ private:
     expect("serve --help names its options", {"serve", "--help"}, true, "--data");
     expect("an unknown subcommand is refused", {"fly"}, false, "");
     expect("an unknown option is refused", {"serve", "--wings", "2"}, false, "");
-    expect("verify of a directory that is not there fails", {"verify", "--data", (dir.path() / "nowhere").string()}, false, "nowhere");
+    expect("verify of a directory that is not there fails", {"verify", "--set", "storage.cases=sqlite", "--data", (dir.path() / "nowhere").string()}, false, "nowhere");
     expect("config print shows every setting", {"config", "print"}, true, "delta_window_ms");
     {
       std::ofstream out{dir.path() / "bad.conf"};
