@@ -92,6 +92,8 @@ struct round_context {
   endpoint server;
   std::atomic<bool> stop{false};
   bool finishing = false; ///< no new wishes, no cuts: only what was begun
+  std::size_t devices = 0;             ///< when finishing
+  std::atomic<std::size_t> settled{0}; ///< of them
 };
 
 struct counters {
@@ -116,16 +118,15 @@ public:
         if (!listen(10ms))
           break;
         if (round.finishing) {
-          if (settled())
+          finish_step();
+          if (may_leave_)
             break;
-          open_cases();
-          resend_waiting();
         } else {
           act();
         }
       }
       forget_pending();
-      if (round.finishing && settled())
+      if (may_leave_)
         break;
     }
     if (live_)
@@ -372,6 +373,23 @@ private:
     return found != opened_.end() && found->second && views_[id].seq() >= *found->second;
   }
 
+  /// Who is done early waits for the others, whose last wishes are news to everybody; then all look once more.
+  void finish_step() {
+    const bool done = settled();
+    if (done != counted_)
+      round_->settled += done ? 1 : std::size_t(-1);
+    counted_ = done;
+    if (!done) {
+      open_cases();
+      resend_waiting();
+    } else if (last_look_) {
+      may_leave_ = true;
+    } else if (round_->settled == round_->devices) {
+      last_look_ = true;
+      live_->cut();
+    }
+  }
+
   bool settled() const {
     return pending_.empty() && unsettled().empty() && views_.size() == opened_.size();
   }
@@ -478,6 +496,7 @@ private:
   std::set<const submission*> wish_pending_;
   std::map<std::string, handler> pending_;
   std::uint64_t commands_ = 0;
+  bool counted_ = false, last_look_ = false, may_leave_ = false;
 };
 
 struct settings {
@@ -866,6 +885,7 @@ private:
     round_context context;
     context.server = *at;
     context.finishing = true;
+    context.devices = devices_.size();
     std::atomic<std::size_t> at_work{devices_.size()};
     std::vector<std::thread> threads;
     for (auto& d : devices_)
