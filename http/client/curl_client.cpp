@@ -297,6 +297,7 @@ struct engine : std::enable_shared_from_this<engine> {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, t.header_list);
     if (!r.aws_sigv4.empty()) {
       curl_easy_setopt(e, CURLOPT_AWS_SIGV4, r.aws_sigv4.c_str());
+      curl_easy_setopt(e, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L); // the header cannot be left out; waiting for its answer can
       curl_easy_setopt(e, CURLOPT_USERNAME, r.aws_access_key.c_str());
       curl_easy_setopt(e, CURLOPT_PASSWORD, r.aws_secret_key.c_str());
     }

@@ -431,7 +431,7 @@ private:
       if (!options_.token.empty())
         r.headers.emplace_back("X-Chroma-Token", options_.token);
       auto got = http_call_and_wait(*client_, std::move(r));
-      const bool again = got ? got->status == 429 || got->status == 502 || got->status == 503 || got->status == 504
+      const bool again = got ? got->status == 429 || (got->status >= 500 && got->status != 501)
                              : got.error().code == errc::unavailable;
       const auto pause = std::chrono::milliseconds{50U << std::min<std::size_t>(attempt, 6)};
       if (again && attempt < options_.attempts_max && std::chrono::steady_clock::now() + pause < deadline) {

@@ -5,6 +5,7 @@
 #include "protocol/base/sha256.hpp"
 #include "storage/codec/blobs.hpp"
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -83,7 +84,15 @@ struct folder {
   blob_options options;
   mutable std::mutex mutex;
   std::map<std::string, blob_info, std::less<>> blobs;
-  std::map<std::string, std::size_t> uses; ///< keys of each object
+  struct use {
+    std::size_t count = 0; ///< keys, and writers that are about to make one
+    bool settled = false;  ///< in its place on the disk
+  };
+  std::map<std::string, use> uses; ///< of each object
+  /// Changes of one key come one after the other, so that disk and memory agree; others do not wait for its flushes.
+  /// Taken before `mutex`.
+  std::array<std::mutex, 64> key_locks;
+  std::mutex& key_lock(std::string_view key) { return key_locks[std::hash<std::string_view>{}(key) % key_locks.size()]; }
   std::map<std::string, std::chrono::days> rules;
   std::atomic<std::uint64_t> next_temporary{0};
 
@@ -126,7 +135,7 @@ struct folder {
   /// The mutex is held. Drops an object nobody uses any more.
   void release(const std::string& sha) {
     const auto found = uses.find(sha);
-    if (found == uses.end() || --found->second > 0)
+    if (found == uses.end() || --found->second.count > 0)
       return;
     uses.erase(found);
     ::unlink(object_path(sha).c_str());
@@ -154,7 +163,9 @@ struct folder {
         log::error("filesystem", "the bytes of " + info->key + " are missing or have another size; it is left out");
         continue;
       }
-      ++uses[info->sha256];
+      auto& use = uses[info->sha256];
+      ++use.count;
+      use.settled = true;
       auto key = info->key;
       blobs.emplace(std::move(key), std::move(*info));
     }
@@ -206,7 +217,7 @@ public:
   file_writer(const file_writer&) = delete;
   file_writer& operator=(const file_writer&) = delete;
   ~file_writer() override {
-    if (!finished_)
+    if (!moved_)
       ::unlink(path_.c_str());
   }
 
@@ -228,23 +239,30 @@ public:
     info_.stored_at = folder_->options.clock->now();
     if (folder_->options.flush && ::fsync(file_.get()) != 0)
       return fail(trouble("flush", path_));
-    // Under the lock, so that nobody drops the object between our use of it and our key.
-    std::lock_guard lock{folder_->mutex};
-    const bool known = folder_->uses.contains(info_.sha256);
-    if (!known)
-      if (auto s = folder_->settle(path_, folder_->object_path(info_.sha256)); !s)
-        return fail(s.error());
-    ++folder_->uses[info_.sha256];
-    if (auto k = folder_->write_key(info_); !k) {
-      folder_->release(info_.sha256);
-      return fail(k.error());
+    std::lock_guard one_at_a_time{folder_->key_lock(info_.key)};
+    bool known = false;
+    { // counted before its key is there, so that nobody drops the object in between
+      std::lock_guard lock{folder_->mutex};
+      auto& use = folder_->uses[info_.sha256];
+      ++use.count;
+      known = use.settled;
     }
-    finished_ = !known;
+    auto settled = known ? outcome<done_t>{done} : folder_->settle(path_, folder_->object_path(info_.sha256));
+    auto pointed = settled ? folder_->write_key(info_) : settled;
+    std::lock_guard lock{folder_->mutex};
+    if (settled)
+      folder_->uses[info_.sha256].settled = true;
+    moved_ = settled && !known;
+    if (!pointed) {
+      folder_->release(info_.sha256);
+      return fail(pointed.error());
+    }
     const auto old = folder_->blobs.find(info_.key);
     const auto before = old == folder_->blobs.end() ? std::string{} : old->second.sha256;
     folder_->blobs.insert_or_assign(info_.key, info_);
     if (!before.empty())
       folder_->release(before);
+    broken_ = make_failure(errc::gone, "This blob is finished.");
     return info_;
   }
 
@@ -260,7 +278,7 @@ private:
   blob_info info_;
   hasher hash_;
   std::optional<failure> broken_;
-  bool finished_ = false; ///< the temporary file became the object
+  bool moved_ = false; ///< the temporary file became the object
 };
 
 class file_blob_store final : public blob_store {
@@ -316,13 +334,7 @@ public:
       return stored::no_blob(key);
     return found->second;
   }
-  outcome<bool> remove(std::string_view key) override {
-    std::lock_guard lock{folder_->mutex};
-    const auto found = folder_->blobs.find(key);
-    if (found == folder_->blobs.end())
-      return false;
-    return drop(found);
-  }
+  outcome<bool> remove(std::string_view key) override { return drop(std::string{key}, {}); }
   outcome<blob_page> list(std::string_view prefix, std::string_view after, std::size_t limit) const override {
     blob_page out;
     std::lock_guard lock{folder_->mutex};
@@ -345,20 +357,23 @@ public:
     return done;
   }
   outcome<std::uint64_t> sweep() override {
-    std::lock_guard lock{folder_->mutex};
     const auto now = folder_->options.clock->now();
-    std::vector<std::string> old;
-    for (auto& [key, info] : folder_->blobs)
-      for (auto& [prefix, age] : folder_->rules)
-        if (key.starts_with(prefix) && now - info.stored_at > age) {
-          old.push_back(key);
-          break;
-        }
+    std::vector<std::pair<std::string, timestamp>> old;
+    {
+      std::lock_guard lock{folder_->mutex};
+      for (auto& [key, info] : folder_->blobs)
+        for (auto& [prefix, age] : folder_->rules)
+          if (key.starts_with(prefix) && now - info.stored_at > age) {
+            old.emplace_back(key, info.stored_at);
+            break;
+          }
+    }
     std::uint64_t gone = 0;
-    for (auto& key : old) {
-      if (auto r = drop(folder_->blobs.find(key)); !r)
-        return r.error();
-      ++gone;
+    for (auto& [key, stored_at] : old) {
+      auto dropped = drop(key, stored_at); // one that was replaced meanwhile is young again
+      if (!dropped)
+        return dropped.error();
+      gone += *dropped ? 1 : 0;
     }
     return gone;
   }
@@ -370,17 +385,26 @@ public:
   }
 
 private:
-  /// The mutex is held.
-  outcome<bool> drop(std::map<std::string, blob_info, std::less<>>::iterator at) {
-    const auto path = folder_->key_path(at->first);
+  /// Only when it was stored then, if a time is given.
+  outcome<bool> drop(const std::string& key, std::optional<timestamp> stored_at) {
+    std::lock_guard one_at_a_time{folder_->key_lock(key)};
+    {
+      std::lock_guard lock{folder_->mutex};
+      const auto found = folder_->blobs.find(key);
+      if (found == folder_->blobs.end() || (stored_at && found->second.stored_at != *stored_at))
+        return false;
+    }
+    const auto path = folder_->key_path(key);
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
       return trouble("remove", path);
-    if (folder_->options.flush)
-      if (auto f = flush_folder(fs::path{path}.parent_path().string()); !f)
-        return f.error();
-    const auto sha = at->second.sha256;
-    folder_->blobs.erase(at);
+    auto flushed = folder_->options.flush ? flush_folder(fs::path{path}.parent_path().string()) : outcome<done_t>{done};
+    std::lock_guard lock{folder_->mutex};
+    const auto found = folder_->blobs.find(key);
+    const auto sha = found->second.sha256;
+    folder_->blobs.erase(found);
     folder_->release(sha);
+    if (!flushed)
+      return flushed.error();
     return true;
   }
 

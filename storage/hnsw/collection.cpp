@@ -25,8 +25,13 @@
 
 namespace fm::hnsw {
 namespace {
+#ifdef __SANITIZE_THREAD__ // its runtime is not ready yet when the loader picks a clone
+#define FM_FOR_EACH_PROCESSOR optimize("O3")
+#else
+#define FM_FOR_EACH_PROCESSOR target_clones("avx512f", "avx2", "default"), optimize("O3")
+#endif
 /// 1 - a·b of unit vectors, in lanes so that the compiler vectorises it, for the processor it runs on.
-__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3"))) float cosine_distance(const void* a, const void* b, const void* dimension) {
+__attribute__((FM_FOR_EACH_PROCESSOR)) float cosine_distance(const void* a, const void* b, const void* dimension) {
   constexpr std::size_t lanes = 16;
   const auto* x = static_cast<const float*>(a);
   const auto* y = static_cast<const float*>(b);
@@ -197,6 +202,35 @@ template <class F> void together(std::size_t n, F work) {
     std::rethrow_exception(met);
 }
 
+/// Of a file's bytes, fast: it guards what can be built again, and that is large. Nothing when it cannot be read.
+std::optional<std::uint64_t> fingerprint(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return std::nullopt;
+  std::vector<std::uint64_t> words(1U << 17);
+  std::uint64_t h = 0x9E3779B97F4A7C15U, at = 0;
+  for (;;) {
+    std::size_t got = 0;
+    ssize_t n = 0;
+    while (got < words.size() * 8 && (n = ::pread(fd, reinterpret_cast<char*>(words.data()) + got, words.size() * 8 - got, static_cast<off_t>(at + got))) > 0)
+      got += static_cast<std::size_t>(n);
+    if (n < 0)
+      break;
+    std::memset(reinterpret_cast<char*>(words.data()) + got, 0, (8 - got % 8) % 8);
+    for (std::size_t i = 0; i < (got + 7) / 8; ++i) {
+      h = (h ^ words[i]) * 0xD6E8FEB86659FD93U;
+      h ^= h >> 32U;
+    }
+    at += got;
+    if (got < words.size() * 8) {
+      ::close(fd);
+      return h ^ at;
+    }
+  }
+  ::close(fd);
+  return std::nullopt;
+}
+
 /// The files that stand beside a log: its snapshots, and what a crash left half written.
 std::vector<std::string> beside(const std::string& path) {
   std::vector<std::string> found;
@@ -213,26 +247,6 @@ std::vector<std::string> beside(const std::string& path) {
 struct vector_collection::graph_parts {
   std::unique_ptr<cosine_space> space;
   std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph;
-
-  /// Whether every link leads to a node: a snapshot that is not sound would be followed into nowhere.
-  bool sound(std::size_t labels) const {
-    for (std::size_t node = 0; node < graph->cur_element_count; ++node) {
-      if (graph->getExternalLabel(static_cast<hnswlib::tableint>(node)) >= labels)
-        return false;
-      for (int level = 0; level <= graph->element_levels_[node]; ++level) {
-        auto* list = graph->get_linklist_at_level(static_cast<hnswlib::tableint>(node), level);
-        const std::size_t n = graph->getListCount(list);
-        if (n > (level == 0 ? graph->maxM0_ : graph->maxM_))
-          return false;
-        const auto* links = reinterpret_cast<const hnswlib::tableint*>(list + 1);
-        for (std::size_t i = 0; i < n; ++i)
-          if (links[i] >= graph->cur_element_count || graph->element_levels_[links[i]] < level)
-            return false;
-      }
-    }
-    return graph->label_lookup_.size() == graph->cur_element_count &&
-           (graph->cur_element_count == 0 || graph->enterpoint_node_ < graph->cur_element_count);
-  }
 };
 
 vector_collection::vector_collection(std::string path, const vector_options& options)
@@ -289,8 +303,17 @@ outcome<std::unique_ptr<vector_collection>> vector_collection::open(const std::s
   return c;
 }
 
+std::shared_lock<std::shared_mutex> vector_collection::reading() const {
+  { std::lock_guard after_whoever_waits{gate_}; }
+  return std::shared_lock{mutex_};
+}
+std::unique_lock<std::shared_mutex> vector_collection::writing() {
+  std::lock_guard next_in_line{gate_};
+  return std::unique_lock{mutex_};
+}
+
 collection_info vector_collection::info() const {
-  std::shared_lock lock{mutex_};
+  const auto lock = reading();
   return {name_, dimension_, items_.size(), metadata_};
 }
 
@@ -447,16 +470,20 @@ std::size_t vector_collection::load_snapshot() {
   std::size_t best_labels = 0;
   const auto start = path_ + ".graph-";
   for (auto& file : beside(path_)) {
-    std::uint64_t numbers[3] = {}; // generation, labels, size of the log
+    std::uint64_t numbers[4] = {}; // generation, labels, size of the log, fingerprint
     bool fits = file.starts_with(start);
     const char* at = file.data() + std::min(start.size(), file.size());
     const char* const end = file.data() + file.size();
-    for (std::size_t i = 0; fits && i < 3; ++i) {
+    for (std::size_t i = 0; fits && i < 4; ++i) {
       const auto r = std::from_chars(at, end, numbers[i]);
-      fits = r.ec == std::errc{} && (i == 2 ? r.ptr == end : r.ptr != end && *r.ptr == '-');
+      fits = r.ec == std::errc{} && (i == 3 ? r.ptr == end : r.ptr != end && *r.ptr == '-');
       at = r.ptr + 1;
     }
     fits = fits && numbers[0] == generation_ && numbers[1] <= by_label_.size() && numbers[2] <= size_;
+    if (fits && fingerprint(file) != numbers[3]) {
+      log::warn("hnsw", "the snapshot " + file + " is damaged and left aside");
+      fits = false;
+    }
     if (!fits || numbers[1] <= best_labels) {
       ::unlink(file.c_str());
       continue;
@@ -471,9 +498,8 @@ std::size_t vector_collection::load_snapshot() {
   try {
     parts_->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(parts_->space.get(), best, false,
                                                                       std::max<std::size_t>(by_label_.size() + by_label_.size() / 2, 1'024));
-    if (parts_->sound(best_labels) && parts_->graph->M_ == options_.m)
+    if (parts_->graph->M_ == options_.m)
       return best_labels;
-    log::warn("hnsw", "the snapshot " + best + " does not fit and is left aside");
   } catch (const std::exception& e) {
     log::warn("hnsw", "the snapshot " + best + " cannot be used: " + e.what());
   }
@@ -506,7 +532,7 @@ outcome<done_t> vector_collection::build_graph() {
     add_to_graph(some);
     for (std::size_t label = 0; label < known; ++label) {
       const bool there = parts_->graph->label_lookup_.contains(label);
-      if (by_label_[label] == nullptr && there)
+      if (by_label_[label] == nullptr && there && !parts_->graph->isMarkedDeleted(parts_->graph->label_lookup_.at(label)))
         parts_->graph->markDelete(label);
       else if (by_label_[label] != nullptr && !there)
         return make_unavailable("The vector graph of " + path_ + " lacks a vector; remove its .graph files and start again.");
@@ -519,7 +545,8 @@ outcome<done_t> vector_collection::build_graph() {
   return done;
 }
 
-/// May throw. The first node goes in alone: the others need somewhere to begin.
+/// May throw. The first node goes in alone: the others need somewhere to begin. The library draws the levels of all
+/// threads from one unguarded generator: a number that two of them get is as good as any.
 void vector_collection::add_to_graph(std::span<const addition> all) {
   if (all.empty())
     return;
@@ -547,10 +574,13 @@ std::size_t vector_collection::helpers_for(std::size_t work, std::size_t least_e
 void vector_collection::write_snapshot() {
   try {
     const auto fresh = path_ + ".graph.new";
-    const auto name = path_ + ".graph-" + std::to_string(generation_) + "-" + std::to_string(by_label_.size()) + "-" + std::to_string(size_);
-    parts_->graph->saveIndex(fresh);
+    parts_->graph->saveIndex(fresh); // says nothing about a full disk
     if (options_.flush && !flush_path(fresh, O_RDWR))
       throw std::runtime_error(std::strerror(errno));
+    const auto name = path_ + ".graph-" + std::to_string(generation_) + "-" + std::to_string(by_label_.size()) + "-" + std::to_string(size_) + "-" +
+                      std::to_string(fingerprint(fresh).value_or(0));
+    if (std::filesystem::file_size(fresh) < parts_->graph->cur_element_count * parts_->graph->size_data_per_element_)
+      throw std::runtime_error("the disk is full");
     std::filesystem::rename(fresh, name);
     if (options_.flush)
       flush_folder_of(path_);
@@ -591,7 +621,7 @@ outcome<done_t> vector_collection::upsert(std::span<const vector_item> items) {
   if (auto stored = append(w.out); !stored)
     return stored;
   if (auto added = add_in_slices(items, places); !added) {
-    std::unique_lock lock{mutex_};
+    const auto lock = writing();
     broken_ = added.error();
     return added;
   }
@@ -608,7 +638,7 @@ outcome<done_t> vector_collection::add_in_slices(std::span<const vector_item> it
       for (auto& item : some)
         additions.push_back({0, stored::unit(item.embedding)});
       std::vector<std::size_t> replaced;
-      std::unique_lock lock{mutex_};
+      const auto lock = writing();
       for (std::size_t i = 0; i < some.size(); ++i) {
         if (const auto old = items_.find(some[i].id); old != items_.end())
           replaced.push_back(old->second.label);
@@ -655,7 +685,7 @@ outcome<std::uint64_t> vector_collection::remove_these(std::vector<std::string> 
   if (auto stored = append(w.out); !stored)
     return stored.error();
   {
-    std::unique_lock lock{mutex_};
+    const auto lock = writing();
     for (auto& id : there) {
       parts_->graph->markDelete(items_.find(id)->second.label);
       forget(id);
@@ -699,7 +729,7 @@ outcome<done_t> vector_collection::compact_if_due() {
   if (options_.flush && !flush_folder_of(path_))
     log::warn("hnsw", "the folder of " + path_ + " could not be flushed");
   {
-    std::unique_lock lock{mutex_};
+    const auto lock = writing();
     std::swap(fd_, next.fd_);
     size_ = next.size_;
     generation_ = next.generation_;
@@ -804,7 +834,7 @@ std::optional<std::vector<vector_collection::near_one>> vector_collection::walk(
 outcome<std::vector<vector_hit>> vector_collection::query(std::span<const float> embedding, std::size_t k, const metadata_filter& filter) const {
   const auto unit = stored::unit(embedding);
   const auto spare = k + ties_to_spare;
-  std::shared_lock lock{mutex_};
+  const auto lock = reading();
   if (broken_)
     return *broken_;
   std::vector<near_one> found;
@@ -844,7 +874,7 @@ outcome<vector_item> vector_collection::whole(const std::string& id, const held&
 }
 
 outcome<std::vector<vector_item>> vector_collection::get(std::span<const std::string> ids) const {
-  std::shared_lock lock{mutex_};
+  const auto lock = reading();
   std::map<std::string_view, const held*> found;
   for (auto& id : ids)
     if (const auto at = items_.find(id); at != items_.end())
@@ -860,7 +890,7 @@ outcome<std::vector<vector_item>> vector_collection::get(std::span<const std::st
 }
 
 outcome<std::vector<vector_item>> vector_collection::find(const metadata_filter& filter, std::string_view after, std::size_t limit) const {
-  std::shared_lock lock{mutex_};
+  const auto lock = reading();
   std::vector<vector_item> out;
   for (auto at = items_.upper_bound(after); at != items_.end() && out.size() < limit; ++at)
     if (stored::matches(at->second.metadata, filter)) {

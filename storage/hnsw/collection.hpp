@@ -49,6 +49,8 @@ private:
     std::vector<float> unit;
   };
   vector_collection(std::string path, const vector_options& options);
+  std::shared_lock<std::shared_mutex> reading() const;
+  std::unique_lock<std::shared_mutex> writing();
 
   outcome<done_t> append(std::string_view payload);
   outcome<done_t> replay();
@@ -80,6 +82,7 @@ private:
   vector_metadata metadata_;
 
   std::mutex writers_;              ///< taken before mutex_; the log's end, changes_ and removed_ belong to it
+  mutable std::mutex gate_;         ///< passed by all on their way to mutex_: queries without end starve no writer
   mutable std::shared_mutex mutex_; ///< guards what queries read, below
   int fd_ = -1;
   std::uint64_t size_ = 0;       ///< of the log

@@ -1,8 +1,8 @@
 // Vectors in files, searched with a navigable small-world graph (Malkov & Yashunin 2016, hnswlib).
 //
 //   ROOT/<collection>.log               every change, in order, each record with length and CRC-32: the truth
-//   ROOT/<collection>.log.graph-G-L-S   a snapshot of the graph of log G at label L and byte S; it may be missing,
-//                                       then the graph is built from the log
+//   ROOT/<collection>.log.graph-G-L-S-F a snapshot of the graph of log G at label L and byte S with fingerprint F; it
+//                                       may be missing or damaged, then the graph is built from the log
 //
 // A change is acknowledged once its record is flushed. A torn last record (crash while writing) is cut off at the
 // start; damage before it is a clear failure. Small collections and selective filters are searched exactly, and so is

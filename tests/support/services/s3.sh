@@ -48,7 +48,7 @@ osd_class_default_list = *
 [mgr]
 mgr_data = $D/mgr/\$id
 [client.rgw.a]
-rgw_frontends = beast endpoint=127.0.0.1:$rgw
+rgw_frontends = beast endpoint=127.0.0.1:$rgw tcp_nodelay=1
 rgw_data = $D/rgw
 rgw_lc_debug_interval = 10
 C
