@@ -71,6 +71,48 @@ outcome<case_file> read_record(std::string_view json) {
   return f;
 }
 
+std::string moments_json(const std::vector<timeline_moment>& moments) {
+  std::string out;
+  json_writer w{out};
+  w.begin_object().member("v", 1).key("moments").begin_array();
+  for (auto& m : moments) {
+    w.begin_object().member("at_ms", m.at_ms).member("zone", m.zone_known).member("year", m.year_known).member("date", m.date_known);
+    w.member("resolution_ms", m.resolution_ms).member("line_first", m.line_first).member("line_last", m.line_last).member("count", m.count);
+    w.member("weight", m.weight).member("level", m.level).member("kind", m.kind).member("text", m.text).end_object();
+  }
+  w.end_array().end_object();
+  return out;
+}
+outcome<std::vector<timeline_moment>> read_moments(std::string_view json) {
+  const auto damaged = make_unavailable("What is kept of a file's timeline is damaged or of a newer version.");
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  simdjson::dom::array list;
+  std::uint64_t version = 0;
+  if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || root["v"].get_uint64().get(version) != simdjson::SUCCESS || version != 1 ||
+      root["moments"].get_array().get(list) != simdjson::SUCCESS)
+    return damaged;
+  std::vector<timeline_moment> out;
+  for (auto e : list) {
+    timeline_moment m;
+    std::int64_t weight = 0;
+    std::uint64_t resolution = 0;
+    std::string_view level, kind, text;
+    if (e["at_ms"].get_int64().get(m.at_ms) || e["zone"].get_bool().get(m.zone_known) || e["year"].get_bool().get(m.year_known) ||
+        e["date"].get_bool().get(m.date_known) || e["resolution_ms"].get_uint64().get(resolution) || e["line_first"].get_uint64().get(m.line_first) ||
+        e["line_last"].get_uint64().get(m.line_last) || e["count"].get_uint64().get(m.count) || e["weight"].get_int64().get(weight) ||
+        e["level"].get_string().get(level) || e["kind"].get_string().get(kind) || e["text"].get_string().get(text))
+      return damaged;
+    m.weight = static_cast<int>(weight);
+    m.resolution_ms = static_cast<std::uint32_t>(resolution);
+    m.level = level;
+    m.kind = kind;
+    m.text = text;
+    out.push_back(std::move(m));
+  }
+  return out;
+}
+
 failure no_file() { return make_failure(errc::not_found, "There is no such file in this case."); }
 bool sane_id(const std::string& id) {
   return id.starts_with("file_") && id.size() == 17 && std::all_of(id.begin() + 5, id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -154,6 +196,8 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
   f.processed_at = deps_.clock->now();
   if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "analysis.json", "application/json", a.json.empty() ? "{}" : a.json); !w)
     return w.error();
+  if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "timeline.json", "application/json", moments_json(a.moments)); !w)
+    return w.error();
   if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "record.json", "application/json", record_json(f)); !w)
     return w.error();
   return std::pair{std::move(f), std::move(a)};
@@ -214,10 +258,42 @@ outcome<done_t> file_shelf::remove(const case_id& id, const std::string& file) {
   std::lock_guard one{gate(id)};
   if (auto f = read(id, file); !f)
     return f.error();
-  for (const char* part : {"record.json", "analysis.json", "content"}) // the record first: from then on it is gone
+  for (const char* part : {"record.json", "analysis.json", "timeline.json", "content"}) // the record first: from then on it is gone
     if (auto r = deps_.blobs->remove(folder(id, file) + part); !r)
       return r.error();
   return done;
+}
+
+outcome<std::vector<timeline_moment>> file_shelf::moments(const case_file& f) const {
+  const auto key = folder(f.in_case, f.id) + "timeline.json";
+  auto json = deps_.blobs->read(key, 0, 64U << 20);
+  if (json)
+    return read_moments(*json);
+  if (json.error().code != errc::not_found)
+    return json.error();
+  auto bytes = deps_.blobs->read(folder(f.in_case, f.id) + "content", 0, f.bytes);
+  if (!bytes)
+    return bytes.error();
+  auto moments = deps_.analyse(f.name, f.content_type, *bytes, f.data_type).moments;
+  if (auto w = write_blob(*deps_.blobs, key, "application/json", moments_json(moments)); !w)
+    log::warn("files", "a file's timeline is not kept: " + w.error().detail);
+  return moments;
+}
+
+outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector<message>& messages, const timeline_query& query) const {
+  auto files = list(id);
+  if (!files)
+    return files.error();
+  std::vector<evidence::timeline_file> said;
+  for (auto& f : *files) {
+    auto m = moments(f);
+    if (!m && m.error().code == errc::not_found)
+      continue; // removed meanwhile
+    if (!m)
+      return m.error();
+    said.push_back({f.id, f.name, f.uploaded_at, std::move(*m)});
+  }
+  return evidence::timeline_of(said, messages, query, settings_.timeline);
 }
 
 outcome<std::vector<file_match>> file_shelf::search(const case_id& id, const std::string& query, std::size_t limit) const {

@@ -1,7 +1,8 @@
-// Files of cases over a blob store: "cases/<case>/<file>/content", "…/analysis.json" and, last and in one step,
-// "…/record.json". A file without a record was never acknowledged and is never shown. Thread-safe; blocks.
+// Files of cases over a blob store: "cases/<case>/<file>/content", "…/analysis.json", "…/timeline.json" and, last
+// and in one step, "…/record.json". A file without a record was never acknowledged and is never shown. Thread-safe; blocks.
 #pragma once
 
+#include "actors/evidence/timeline.hpp"
 #include "protocol/base/random.hpp"
 #include "protocol/messages/files_actor.hpp"
 #include "storage/ports/blob_store.hpp"
@@ -15,6 +16,7 @@ struct file_settings {
   std::uint64_t upload_bytes_max = 10U << 20;
   std::uint64_t case_bytes_max = 500U << 20;
   std::size_t case_files_max = 200;
+  evidence::timeline_limits timeline;
 };
 /// Pure: name, declared type and bytes in, result out. Never throws.
 using analyse_file = std::function<file_analysis(const std::string& name, const std::string& content_type, std::string_view bytes,
@@ -38,6 +40,9 @@ public:
   outcome<std::string> analysis(const case_id& id, const std::string& file) const;
   outcome<std::string> bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length) const;
   outcome<done_t> remove(const case_id& id, const std::string& file);
+  /// What a file says happened; files of earlier versions are analysed once more for it.
+  outcome<std::vector<timeline_moment>> moments(const case_file& file) const;
+  outcome<timeline_page> timeline(const case_id& id, const std::vector<message>& messages, const timeline_query& query) const;
   outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit) const;
 
 private:

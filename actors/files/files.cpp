@@ -121,6 +121,9 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
       [shelf, readers](search_files& m) {
         run(readers, m.answer, [shelf, id = m.in_case, query = m.query, limit = m.limit] { return shelf->search(id, query, limit); });
       },
+      [shelf, readers](read_timeline& m) {
+        run(readers, m.answer, [shelf, id = m.in_case, messages = std::move(m.messages), query = m.query] { return shelf->timeline(id, messages, query); });
+      },
   };
 }
 } // namespace

@@ -241,6 +241,9 @@ std::vector<setting_info> make_table() {
       FM_ROW(files.upload_bytes_max, (v::bytes{kib, 1'024 * mib}), {"Longest file; above: 413. http.body_bytes_max must leave room for the form around it."}),
       FM_ROW(files.case_bytes_max, (v::bytes{kib, 1'024 * 1'024 * mib}), {"All files of a case; above: 413."}),
       FM_ROW(files.case_files_max, (v::whole{1, 100'000}), {"Files of a case; above: 413."}),
+      FM_ROW(files.timeline_moments_max, (v::whole{10, 10'000}), {"What a timeline keeps of one file; what matters least is left out."}),
+      FM_ROW(files.timeline_entries_max, (v::whole{100, 200'000}), {"Entries of a case's timeline; above, what matters least is left out."}),
+      FM_ROW(files.timeline_messages_max, (v::whole{1, 10'000}), {"Newest messages of a case that its timeline looks at."}),
 
       FM_ROW(knowledge.embedding_url, v::url{},
              {"An OpenAI-compatible service with /embeddings. Empty: the embedded lexical embedder.", "", {"EMBEDDING_BASE_URL"}}),

@@ -9,6 +9,7 @@
 namespace fm::http {
 namespace {
 constexpr std::uint64_t whole_answer_max = 64U << 20;
+constexpr std::size_t timeline_limit_max = 500;
 
 void write_file(json_writer& w, const case_file& f) {
   w.member("data_id", f.id).member("file_id", f.id).member("case_id", f.in_case.value).member("filename", f.name).member("file_name", f.name);
@@ -216,6 +217,43 @@ void search(const rest_deps_ptr& rest, const exchange_ptr& x) {
     });
   });
 }
+/// from and to: RFC 3339; answers the exchange and gives false when it is something else.
+bool read_time(const exchange_ptr& x, const char* name, std::optional<timestamp>& into) {
+  const auto text = x->in.asked(name);
+  if (!text || text->empty())
+    return true;
+  into = from_iso8601(*text);
+  if (!into)
+    x->fail(invalid_field(name, std::string{name} + " must be a time such as 2026-01-31T12:00:00Z."));
+  return into.has_value();
+}
+
+void timeline(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  timeline_query q;
+  const auto page = page_of(x, timeline_limit_max);
+  if (!page || !read_time(x, "from", q.from) || !read_time(x, "to", q.to))
+    return;
+  if (q.from && q.to && *q.to < *q.from)
+    return x->fail(invalid_field("to", "to must not be earlier than from."));
+  q.limit = page->limit;
+  q.cursor = x->in.asked("cursor").value_or("");
+  ask_case(rest->registry, x, read_messages{who_of(x), 0, rest->timeline_messages_max, true, {}}, [rest, x, q](const message_page& said) {
+    ask(rest->files, x, read_timeline{case_of(*x), said.messages, q, {}}, [x](const timeline_page& found) {
+      x->respond(json_response(200, [&](json_writer& w) {
+        w.key("entries").begin_array();
+        for (auto& e : found.entries) {
+          w.begin_object().member("at", to_iso8601(e.at)).member("uncertainty_ms", e.uncertainty_ms).member("source", e.source);
+          w.member("file_id", e.file_id).member("file_name", e.file_name).member("message_id", e.message_id);
+          w.member("line_first", e.line_first).member("line_last", e.line_last).member("count", e.count);
+          w.member("level", e.level).member("kind", e.kind).member("text", e.text).end_object();
+        }
+        w.end_array().member("total_count", found.total).member("shortened", found.shortened);
+        w.key("next_cursor");
+        found.next_cursor.empty() ? w.value(nullptr) : w.value(found.next_cursor);
+      }));
+    });
+  });
+}
 } // namespace
 
 void add_file_routes(router& routes, const rest_deps_ptr& deps) {
@@ -233,6 +271,12 @@ void add_file_routes(router& routes, const rest_deps_ptr& deps) {
   with("GET", "/uploaded-files", "The files of a case, oldest first", {200, 404}, [deps](const exchange_ptr& x) { list(deps, x, "files"); }, {"limit", "offset"});
   with("GET", "/uploaded-files/{id}", "One file with its analysis", {200, 404}, [deps](const exchange_ptr& x) { one(deps, x); });
   with("POST", "/evidence/search", "Lines of the case's files that hold every word", {200, 404, 422}, [deps](const exchange_ptr& x) { search(deps, x); });
+  route r{"GET", "/api/v1/cases/{case_id}/timeline", access::token, "investigation",
+          "What files and messages say happened, in order, in UTC, with its uncertainty; limit 1 to 500", {200, 404, 422},
+          [deps](const exchange_ptr& x) { timeline(deps, x); }};
+  r.gives = "Timeline";
+  r.asks = {"limit", "cursor", "from", "to"};
+  routes.add(std::move(r));
 }
 
 } // namespace fm::http

@@ -20,7 +20,6 @@ constexpr row rows[] = {
     {"POST", "/cases/{case_id}/evidence", "investigation"},
     {"GET", "/cases/{case_id}/evidence/{id}", "investigation"},
     {"POST", "/cases/{case_id}/evidence/{id}/links", "investigation"},
-    {"GET", "/cases/{case_id}/timeline", "investigation"},
     {"GET", "/cases/{case_id}/tool-calls", "investigation"},
     {"GET", "/cases/{case_id}/analytics", "cases"},
     {"POST", "/cases/{case_id}/archive", "cases"},

@@ -30,6 +30,7 @@ struct rest_deps {
   bool dev_login = false;
   bool registration = true;
   bool case_agent = true; ///< ENABLE_CASE_AGENT_INTEGRATION
+  std::size_t timeline_messages_max = 1'000; ///< of a case's newest messages that its timeline looks at
   std::chrono::milliseconds query_deadline{120'000};
   /// Streams one turn's events (the live module does it).
   std::function<void(const exchange_ptr&, const case_id&, const turn_receipt&)> stream_turn;

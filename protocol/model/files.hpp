@@ -35,6 +35,18 @@ struct case_file {
   bool operator==(const case_file&) const = default;
 };
 
+/// Something that happened, as an input tells it, with what its stamp leaves open.
+struct timeline_moment {
+  std::int64_t at_ms = 0; ///< UTC where the zone is known; in the years from 2000 without a year, in days from 0 without a date
+  bool zone_known = true, year_known = true, date_known = true;
+  std::uint32_t resolution_ms = 1; ///< 1,000 for seconds, 86,400,000 for days
+  std::uint64_t line_first = 0, line_last = 0;
+  std::uint64_t count = 1;  ///< lines of one kind that came together
+  int weight = 0;           ///< larger = matters more when there is no room for all
+  std::string level, kind, text;
+  bool operator==(const timeline_moment&) const = default;
+};
+
 /// What the analysis of a file gives.
 struct file_analysis {
   std::string data_type = "unanalyzable";
@@ -44,6 +56,31 @@ struct file_analysis {
   std::string text;  ///< for people and the agent, about 8 KiB; quotes lines that are in the file
   std::string json;  ///< the whole result
   std::string error; ///< why it could not be processed; empty = it could
+  std::vector<timeline_moment> moments; ///< in order
+};
+
+/// One entry of a case's timeline, over all files and messages.
+struct timeline_entry {
+  timestamp at{};
+  std::uint64_t uncertainty_ms = 0; ///< the true time lies within `at` plus or minus this
+  std::string source;               ///< file, message, event
+  std::string file_id, file_name;   ///< of a file
+  std::string message_id;           ///< of a message or an event
+  std::uint64_t line_first = 0, line_last = 0;
+  std::uint64_t count = 1;
+  std::string level, kind, text;
+  bool operator==(const timeline_entry&) const = default;
+};
+struct timeline_query {
+  std::optional<timestamp> from, to; ///< both inclusive, by `at`
+  std::size_t limit = 100;
+  std::string cursor;
+};
+struct timeline_page {
+  std::vector<timeline_entry> entries; ///< earliest first
+  std::uint64_t total = 0;             ///< between from and to
+  bool shortened = false;              ///< a bound was reached: what matters least was left out
+  std::string next_cursor;             ///< empty on the last page
 };
 
 struct file_match {

@@ -129,6 +129,39 @@ TEST_F(files_test, SearchFindsLinesWithAllWordsAndTheirBytes) {
   EXPECT_EQ(post(at(id, "/evidence/search"), R"({"query":"x","limit":0})").status, 422);
 }
 
+TEST_F(files_test, TheTimelineMergesFilesAndMessagesAndGoesOnByCursor) {
+  const auto id = new_case();
+  ASSERT_EQ(upload(id, "a.log", "2026-01-31T12:00:00.250+02:00 INFO started\n2026-01-31T12:00:05.000+02:00 ERROR disk full\n").status, 201);
+  ASSERT_EQ(upload(id, "b.log", "2026-01-31 10:00:02,500 INFO begun\n2026-01-31 10:00:03,000 ERROR queue stuck\n").status, 201);
+  const auto all = get(at(id, "/timeline")).parsed();
+  ASSERT_EQ(all["total_count"].whole(), 8U) << "four lines, and two messages for each file";
+  const auto entries = all["entries"].items();
+  EXPECT_EQ(entries[0]["at"].text(), "2026-01-31T10:00:00.250Z") << "in UTC";
+  EXPECT_EQ(entries[0]["uncertainty_ms"].whole(), 0U);
+  EXPECT_EQ(entries[1]["file_name"].text(), "b.log");
+  EXPECT_EQ(entries[1]["uncertainty_ms"].whole(), 14U * 3'600'000U) << "no zone";
+  EXPECT_EQ(entries[3]["text"].text(), "disk full");
+  EXPECT_EQ(entries[3]["level"].text(), "error");
+  EXPECT_EQ(entries[3]["line_first"].whole(), 2U);
+  EXPECT_EQ(entries[4]["source"].text(), "event");
+  EXPECT_EQ(entries[4]["kind"].text(), "file_uploaded");
+  std::vector<std::string> paged;
+  std::string cursor;
+  do {
+    const auto page = get(at(id, "/timeline?limit=3&cursor=" + cursor)).parsed();
+    for (auto& e : page["entries"].items())
+      paged.push_back(e["at"].text() + e["text"].text());
+    cursor = page["next_cursor"].text();
+  } while (!cursor.empty() && paged.size() < 20);
+  ASSERT_EQ(paged.size(), entries.size());
+  for (std::size_t i = 0; i < paged.size(); ++i)
+    EXPECT_EQ(paged[i], entries[i]["at"].text() + entries[i]["text"].text());
+  const auto window = get(at(id, "/timeline?from=2026-01-31T10:00:01Z&to=2026-01-31T10:00:04Z")).parsed();
+  EXPECT_EQ(window["total_count"].whole(), 2U);
+  for (const auto& wrong : {"?cursor=zz", "?from=yesterday", "?limit=0", "?limit=501", "?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z"})
+    EXPECT_EQ(get(at(id, std::string{"/timeline"} + wrong)).status, 422) << wrong;
+}
+
 TEST_F(knowledge_test, OnesOwnDocumentsAreAddedFoundChangedAndRemoved) {
   const auto me = get("/api/v1/auth/me").parsed()["user_id"].text();
   const auto own = "/api/v1/users/" + me + "/kb";

@@ -210,6 +210,8 @@ protected:
     a.insights = {"line 1 matters"};
     a.text = std::string{bytes.substr(0, bytes.find('\n'))};
     a.json = "{\"schema\":1}";
+    if (evidence::looks_like_log(bytes))
+      a.moments = evidence::moments_of_log(bytes);
     return a;
   }
 

@@ -39,6 +39,8 @@ const std::vector<layer>& table() {
 
       {"actors/preprocessing", {"protocol/base", "protocol/model", "protocol/messages", "storage/ports", "actors/support", "actors/evidence"},
        "preprocessing schedules the evidence functions"},
+      {"actors/files", {"protocol/base", "protocol/model", "protocol/messages", "storage/ports", "actors/support", "actors/evidence"},
+       "files schedules the evidence functions"},
       {"actors/evidence", {"protocol/base", "protocol/model"}, "evidence is pure: values in, values out"},
       {"actors/support", {"protocol/base", "protocol/model", "protocol/messages", "storage/ports"}, "support serves all areas and knows none"},
       {"actors/llm", {"protocol/base", "protocol/model", "protocol/messages", "storage/ports", "actors/support"}, "actors see messages and storage ports; areas talk by message"},

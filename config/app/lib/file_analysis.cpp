@@ -6,6 +6,7 @@
 #include "actors/evidence/opening/archive.hpp"
 #include "actors/evidence/opening/visual.hpp"
 #include "actors/evidence/render.hpp"
+#include "actors/evidence/timeline.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/text.hpp"
 
@@ -18,10 +19,13 @@ constexpr std::size_t text_bytes_max = 8'192;
 
 void cut(std::string& text, std::size_t bytes) { text.resize(utf8_floor(text, std::min(text.size(), bytes))); }
 
-file_analysis of_log(std::string_view bytes) {
+file_analysis of_log(std::string_view bytes, const file_analysis_options& with) {
   file_analysis out;
   out.data_type = "logs_and_errors";
-  const auto a = evidence::analyze(bytes);
+  evidence::limits bounds;
+  bounds.assignments = true;
+  const auto a = evidence::analyze(bytes, bounds);
+  out.moments = evidence::moments_of_log(bytes, a, with.timeline);
   out.confidence = a.lines == 0 ? 0 : std::min(0.99, 0.5 + 0.5 * static_cast<double>(a.log_lines) / static_cast<double>(a.lines));
   const auto count = [&](evidence::severity s) { return std::to_string(a.by_severity[static_cast<std::size_t>(s)]); };
   out.summary = std::to_string(a.lines) + " lines in " + std::to_string(a.templates.size()) + " patterns; " + count(evidence::severity::fatal) + " fatal, " +
@@ -49,7 +53,8 @@ file_analysis of_log(std::string_view bytes) {
 namespace {
 constexpr std::size_t entries_shown_max = 20;
 
-file_analysis of_one(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type) {
+file_analysis of_one(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type,
+                     const file_analysis_options& with) {
   namespace ex = extractors;
   auto what = ex::classify(name, content_type, bytes);
   if (const auto chosen = ex::data_type_from_string(chosen_type)) { // a person's choice wins
@@ -57,7 +62,7 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
     what.confidence = 1;
   }
   if (what.type == ex::data_type::logs_and_errors)
-    return of_log(bytes);
+    return of_log(bytes, with);
   ex::extract_options options;
   options.visual = [](std::string_view file, std::string_view content) { return opening::extract_visual(file, content); };
   const auto x = ex::extract(what, name, bytes, options);
@@ -69,6 +74,19 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
     out.insights.push_back(i.text);
   out.text = x.full;
   out.json = ex::render_json(x);
+  for (auto& m : x.moments) {
+    timeline_moment t;
+    t.at_ms = m.at_ms;
+    t.zone_known = m.zone_known;
+    t.resolution_ms = m.day_only ? 86'400'000 : 1'000;
+    t.line_first = m.at.first_line;
+    t.line_last = m.at.last_line;
+    t.weight = 20;
+    t.level = "info";
+    t.kind = "moment";
+    t.text = m.what;
+    out.moments.push_back(std::move(t));
+  }
   if (x.refused)
     out.error = *x.refused;
   cut(out.text, text_bytes_max);
@@ -76,7 +94,7 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
 }
 
 /// What is in an archive, each file on its own; the type of the largest speaks for the whole.
-file_analysis of_archive(const std::string& name, const opening::opened& archive) {
+file_analysis of_archive(const std::string& name, const opening::opened& archive, const file_analysis_options& with) {
   file_analysis out;
   std::size_t largest = 0, shown = 0;
   json_writer w{out.json};
@@ -85,7 +103,11 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
     if (shown >= entries_shown_max)
       break;
     ++shown;
-    const auto one = of_one(f.path, {}, f.bytes, {});
+    auto one = of_one(f.path, {}, f.bytes, {}, with);
+    for (auto& m : one.moments) {
+      m.text = f.path + ": " + m.text;
+      out.moments.push_back(std::move(m));
+    }
     w.begin_object().member("path", f.path).member("bytes", f.bytes.size()).member("data_type", one.data_type).member("summary", one.summary);
     w.key("analysis").raw(one.json.empty() ? "{}" : one.json).end_object();
     out.text += "== " + f.path + ": " + (one.error.empty() ? one.summary : one.error) + "\n" + one.text + (one.text.ends_with('\n') || one.text.empty() ? "" : "\n");
@@ -98,6 +120,7 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
       out.confidence = one.confidence;
     }
   }
+  evidence::keep_weightiest(out.moments, with.timeline.moments_max);
   w.end_array().key("left_out").begin_array();
   for (auto& l : archive.skipped)
     w.begin_object().member("path", l.path).member("why", l.why).end_object();
@@ -111,9 +134,10 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
 }
 } // namespace
 
-file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type) {
+file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type,
+                                    const file_analysis_options& options) {
   if (opening::archive_kind(bytes).empty())
-    return of_one(name, content_type, bytes, chosen_type);
+    return of_one(name, content_type, bytes, chosen_type, options);
   auto archive = opening::open_archive(name, bytes);
   if (!archive) {
     file_analysis out;
@@ -121,8 +145,8 @@ file_analysis analyse_uploaded_file(const std::string& name, const std::string& 
     return out;
   }
   if (archive->files.size() == 1 && archive->skipped.empty())
-    return of_one(archive->files.front().path, {}, archive->files.front().bytes, chosen_type);
-  return of_archive(name, *archive);
+    return of_one(archive->files.front().path, {}, archive->files.front().bytes, chosen_type, options);
+  return of_archive(name, *archive, options);
 }
 
 } // namespace fm::app

@@ -1,6 +1,7 @@
 // What an uploaded file is and says: the extractors behind the one function that the files actor calls.
 #pragma once
 
+#include "actors/evidence/timeline.hpp"
 #include "protocol/model/files.hpp"
 
 #include <string>
@@ -8,8 +9,11 @@
 
 namespace fm::app {
 
+struct file_analysis_options {
+  evidence::timeline_limits timeline;
+};
 /// Pure and bounded. `chosen_type` (a person's choice) wins over what is found.
 file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes,
-                                    const std::string& chosen_type);
+                                    const std::string& chosen_type, const file_analysis_options& options = {});
 
 } // namespace fm::app

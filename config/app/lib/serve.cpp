@@ -256,7 +256,14 @@ int serve(const common_options& o, bool next_free_port) {
   shelves.upload_bytes_max = s.files.upload_bytes_max;
   shelves.case_bytes_max = s.files.case_bytes_max;
   shelves.case_files_max = s.files.case_files_max;
-  auto files = spawn_files(system, {std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse_uploaded_file, clock, random}), work, library, registry});
+  shelves.timeline.moments_max = s.files.timeline_moments_max;
+  shelves.timeline.entries_max = s.files.timeline_entries_max;
+  file_analysis_options analysis;
+  analysis.timeline = shelves.timeline;
+  const auto analyse = [analysis](const std::string& name, const std::string& type, std::string_view bytes, const std::string& chosen) {
+    return analyse_uploaded_file(name, type, bytes, chosen, analysis);
+  };
+  auto files = spawn_files(system, {std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random}), work, library, registry});
 
   http::live_deps live{registry, identity, stats, clock, random, live_of(s), version()};
   auto rest = std::make_shared<http::rest_deps>();
@@ -272,6 +279,7 @@ int serve(const common_options& o, bool next_free_port) {
   rest->dev_login = s.dev_login_enabled();
   rest->registration = s.auth.registration;
   rest->case_agent = s.features.case_agent;
+  rest->timeline_messages_max = s.files.timeline_messages_max;
   rest->query_deadline = s.http.query_deadline_seconds;
   rest->stream_turn = [live](const http::exchange_ptr& x, const case_id& id, const turn_receipt& t) {
     http::stream_turn(x, live, id, t);

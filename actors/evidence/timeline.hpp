@@ -1,0 +1,42 @@
+// One timeline of a case: what its files and messages say happened, in UTC and in order, with the uncertainty that
+// each stamp leaves (no zone, no year, no date, whole seconds). Pure and deterministic.
+#pragma once
+
+#include "actors/evidence/log_triage.hpp"
+#include "protocol/base/failure.hpp"
+#include "protocol/model/case.hpp"
+#include "protocol/model/files.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fm::evidence {
+
+struct timeline_limits {
+  std::size_t moments_max = 400;     ///< of one file or one message; what matters most is kept
+  std::size_t entries_max = 20'000;  ///< of a whole case
+  std::size_t text_bytes_max = 240;
+  std::int64_t burst_gap_ms = 60'000; ///< equal lines that follow each other within this are one entry
+};
+
+/// What a log says over time: bursts of lines that speak of trouble, the first line of every template, begin, end and
+/// long silence. Needs an analysis of the same bytes with assignments; the other form makes it.
+std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analysis& a, const timeline_limits& bounds = {});
+std::vector<timeline_moment> moments_of_log(std::string_view bytes, const timeline_limits& bounds = {});
+
+/// Keeps the `most` weightiest, in the order they had.
+void keep_weightiest(std::vector<timeline_moment>& moments, std::size_t most);
+
+struct timeline_file {
+  std::string id, name;
+  timestamp uploaded_at{}; ///< stamps without year or date are taken as the latest possible before this
+  std::vector<timeline_moment> moments;
+};
+
+/// Merged, ordered, without doubles, one page of it. invalid (field cursor) for a cursor that is none of ours.
+outcome<timeline_page> timeline_of(const std::vector<timeline_file>& files, const std::vector<message>& messages,
+                                   const timeline_query& query, const timeline_limits& bounds = {});
+
+} // namespace fm::evidence
