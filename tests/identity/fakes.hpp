@@ -131,6 +131,12 @@ struct memory_sessions final : session_store {
       hook();
     return found;
   }
+  outcome<std::optional<ttl>> time_left(std::string_view key) const override {
+    const auto* v = live(key);
+    if (!v)
+      return std::optional<ttl>{};
+    return std::optional<ttl>{v->expires ? ttl{*v->expires - clock->now()} : ttl{}};
+  }
   outcome<bool> remove(std::string_view key) override {
     if (write_fails())
       return lost();
