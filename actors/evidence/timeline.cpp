@@ -328,7 +328,7 @@ void place(std::vector<placed>& all, std::vector<timeline_moment> moments, times
   }
 }
 
-void place(std::vector<placed>& all, const message& m, const timeline_limits& bounds) {
+void place(std::vector<placed>& all, const message& m, std::uint64_t number, const timeline_limits& bounds) {
   placed p;
   p.entry.at = m.created_at;
   p.entry.message_id = m.id.value;
@@ -356,11 +356,11 @@ void place(std::vector<placed>& all, const message& m, const timeline_limits& bo
   const bool log = by_person && looks_like_log(m.content);
   const auto first_line = std::string_view{m.content}.substr(0, m.content.find('\n'));
   p.entry.text = shown(log || p.entry.source == "event" ? first_line : std::string_view{m.content}, bounds.text_bytes_max);
-  p.key = (p.entry.source == "event" ? "2" : "1") + m.id.value;
+  p.key = "1" + numbered(number);
   const auto like = p.entry;
   all.push_back(std::move(p));
   if (log)
-    place(all, moments_of_log(m.content, bounds), m.created_at, like, "1" + m.id.value + "/");
+    place(all, moments_of_log(m.content, bounds), m.created_at, like, "1" + numbered(number) + "/");
 }
 
 std::string cursor_of(const placed& p) {
@@ -392,7 +392,7 @@ std::optional<std::pair<std::int64_t, std::string>> read_cursor(std::string_view
 } // namespace
 
 outcome<timeline_page> timeline_of(const std::vector<timeline_file>& files, const std::vector<message>& messages, const timeline_query& q,
-                                   const timeline_limits& bounds) {
+                                   const timeline_limits& bounds, std::uint64_t messages_before) {
   std::optional<std::pair<std::int64_t, std::string>> after;
   if (!q.cursor.empty() && !(after = read_cursor(q.cursor))) {
     auto f = make_failure(errc::invalid, "cursor must be one that this timeline gave.");
@@ -407,7 +407,7 @@ outcome<timeline_page> timeline_of(const std::vector<timeline_file>& files, cons
     place(all, f.moments, f.uploaded_at, like, "0" + f.id + "/");
   }
   for (auto& m : messages)
-    place(all, m, bounds);
+    place(all, m, messages_before++, bounds);
   timeline_page page;
   std::erase_if(all, [&](auto& p) { return (q.from && p.entry.at < *q.from) || (q.to && p.entry.at > *q.to); });
   const auto place_of = [](const placed& p) { return std::pair<std::int64_t, const std::string&>{p.entry.at.time_since_epoch().count(), p.key}; };

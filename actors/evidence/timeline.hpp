@@ -35,8 +35,10 @@ struct timeline_file {
   std::vector<timeline_moment> moments;
 };
 
-/// Merged, ordered, without doubles, one page of it. invalid (field cursor) for a cursor that is none of ours.
-outcome<timeline_page> timeline_of(const std::vector<timeline_file>& files, const std::vector<message>& messages,
-                                   const timeline_query& query, const timeline_limits& bounds = {});
+/// Merged, ordered, without doubles, one page of it. `messages` in order of the conversation, of which
+/// `messages_before` came earlier: their numbers order what happened within one millisecond, and stay when more is said.
+/// invalid (field cursor) for a cursor that is none of ours.
+outcome<timeline_page> timeline_of(const std::vector<timeline_file>& files, const std::vector<message>& messages, const timeline_query& query,
+                                   const timeline_limits& bounds = {}, std::uint64_t messages_before = 0);
 
 } // namespace fm::evidence

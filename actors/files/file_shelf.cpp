@@ -280,7 +280,8 @@ outcome<std::vector<timeline_moment>> file_shelf::moments(const case_file& f) co
   return moments;
 }
 
-outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector<message>& messages, const timeline_query& query) const {
+outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector<message>& messages, std::uint64_t messages_before,
+                                            const timeline_query& query) const {
   auto files = list(id);
   if (!files)
     return files.error();
@@ -293,7 +294,7 @@ outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector
       return m.error();
     said.push_back({f.id, f.name, f.uploaded_at, std::move(*m)});
   }
-  return evidence::timeline_of(said, messages, query, settings_.timeline);
+  return evidence::timeline_of(said, messages, query, settings_.timeline, messages_before);
 }
 
 outcome<std::vector<file_match>> file_shelf::search(const case_id& id, const std::string& query, std::size_t limit) const {

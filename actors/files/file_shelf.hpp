@@ -42,7 +42,7 @@ public:
   outcome<done_t> remove(const case_id& id, const std::string& file);
   /// What a file says happened; files of earlier versions are analysed once more for it.
   outcome<std::vector<timeline_moment>> moments(const case_file& file) const;
-  outcome<timeline_page> timeline(const case_id& id, const std::vector<message>& messages, const timeline_query& query) const;
+  outcome<timeline_page> timeline(const case_id& id, const std::vector<message>& messages, std::uint64_t messages_before, const timeline_query& query) const;
   outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit) const;
 
 private:

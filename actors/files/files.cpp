@@ -122,7 +122,9 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
         run(readers, m.answer, [shelf, id = m.in_case, query = m.query, limit = m.limit] { return shelf->search(id, query, limit); });
       },
       [shelf, readers](read_timeline& m) {
-        run(readers, m.answer, [shelf, id = m.in_case, messages = std::move(m.messages), query = m.query] { return shelf->timeline(id, messages, query); });
+        run(readers, m.answer, [shelf, id = m.in_case, messages = std::move(m.messages), before = m.messages_before, query = m.query] {
+          return shelf->timeline(id, messages, before, query);
+        });
       },
   };
 }

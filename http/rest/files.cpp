@@ -238,7 +238,7 @@ void timeline(const rest_deps_ptr& rest, const exchange_ptr& x) {
   q.limit = page->limit;
   q.cursor = x->in.asked("cursor").value_or("");
   ask_case(rest->registry, x, read_messages{who_of(x), 0, rest->timeline_messages_max, true, {}}, [rest, x, q](const message_page& said) {
-    ask(rest->files, x, read_timeline{case_of(*x), said.messages, q, {}}, [x](const timeline_page& found) {
+    ask(rest->files, x, read_timeline{case_of(*x), said.messages, said.total - std::min<std::uint64_t>(said.total, said.messages.size()), q, {}}, [x](const timeline_page& found) {
       x->respond(json_response(200, [&](json_writer& w) {
         w.key("entries").begin_array();
         for (auto& e : found.entries) {

@@ -30,8 +30,14 @@ struct read_file_bytes { case_id in_case; std::string id; std::uint64_t offset =
 struct remove_file { principal who; case_id in_case; std::string id; reply<done_t> answer; };
 /// Lines that hold every word, over all files of a case.
 struct search_files { case_id in_case; std::string query; std::size_t limit = 20; reply<std::vector<file_match>> answer; };
-/// What the case's files and the given messages say happened, in order.
-struct read_timeline { case_id in_case; std::vector<message> messages; timeline_query query; reply<timeline_page> answer; };
+/// What the case's files and the given messages say happened, in order; `messages_before` of the conversation are not given.
+struct read_timeline {
+  case_id in_case;
+  std::vector<message> messages;
+  std::uint64_t messages_before = 0;
+  timeline_query query;
+  reply<timeline_page> answer;
+};
 
 using files_actor = caf::typed_actor<caf::reacts_to<store_file>, caf::reacts_to<list_files>, caf::reacts_to<read_file>,
                                      caf::reacts_to<read_file_analysis>, caf::reacts_to<read_file_bytes>, caf::reacts_to<remove_file>,
