@@ -325,8 +325,10 @@ outcome<knowledge_document> knowledge_base::add(const user_id& by, knowledge_dra
     if (!s.deps.to_text)
       return make_failure(errc::unsupported_media_type, "This server cannot read " + draft.format + " files.");
     auto read = s.deps.to_text(draft.format, draft.file_name, text);
-    if (!read)
-      return read.error();
+    if (!read) {
+      auto f = read.error();
+      return f.code == errc::invalid ? f.with_fact("field", "content") : f;
+    }
     text = std::move(*read);
   }
   if (text.size() > s.settings.document_bytes_max)

@@ -252,6 +252,9 @@ std::vector<setting_info> make_table() {
       FM_ROW(knowledge.embedding_dimension, (v::whole{1, 4'096}), {"Numbers in its vectors; documents are embedded again when this changes."}),
       FM_ROW(knowledge.document_bytes_max, (v::bytes{kib, 64 * mib}), {"Longest document, as text; above: 413."}),
       FM_ROW(knowledge.documents_max, (v::whole{1, 1'000'000}), {"Documents of one owner; above: 413."}),
+      FM_ROW(knowledge.in_answers, (v::whole{0, 10}), {"Passages of a person's knowledge base that the agent is shown for a question; 0 = none."}),
+      FM_ROW(knowledge.file_bytes_max, (v::bytes{kib, 64 * mib}), {"Longest PDF, DOCX or HTML file of a document; above: 413. http.body_bytes_max must leave room for it."}),
+      FM_ROW(knowledge.pdf_pages_max, (v::whole{1, 10'000}), {"Pages of a PDF; above: 413."}),
 
       FM_ROW(llm.base_url, v::url{},
              {"An OpenAI-compatible service, as https://api.openai.com/v1 or http://127.0.0.1:11434/v1. "

@@ -1,5 +1,6 @@
 // /knowledge and /users/{id}/kb: documents that outlive cases, and the search over them.
 #include "http/bridge/ask.hpp"
+#include "http/core/multipart.hpp"
 #include "http/rest/rest.hpp"
 #include "protocol/messages/knowledge_actor.hpp"
 
@@ -52,15 +53,89 @@ struct family {
   knowledge_scope scope(const exchange_ptr& x) const { return {own ? who_of(x).user : user_id{}}; }
 };
 
+/// What the file's name and first bytes say; empty = no document that is known here.
+std::string format_of(std::string_view name, std::string_view bytes) {
+  if (bytes.starts_with("%PDF-"))
+    return "pdf";
+  const auto lower = ascii_lower(name);
+  static constexpr std::pair<std::string_view, const char*> endings[] = {
+      {".md", "markdown"}, {".markdown", "markdown"}, {".txt", "text"}, {".text", "text"}, {".log", "text"}, {".html", "html"},
+      {".htm", "html"},    {".xhtml", "html"},        {".csv", "csv"},  {".json", "json"}, {".pdf", "pdf"},  {".docx", "docx"}};
+  for (auto& [ending, format] : endings)
+    if (lower.ends_with(ending))
+      return format;
+  return {};
+}
+
+/// A form with a part "file" and the members of the draft as fields; tags are separated by commas.
+bool draft_of_form(const exchange_ptr& x, knowledge_draft& d) {
+  const auto refuse = [&](const failure& f) {
+    x->fail(f);
+    return false;
+  };
+  auto parts = parse_multipart(x->in.header("content-type"), x->in.body);
+  if (!parts)
+    return refuse(parts.error());
+  bool found = false;
+  for (auto& p : *parts) {
+    const auto value = [&] { return std::string{p.bytes}; };
+    if (p.name == "file" && !found) {
+      found = true;
+      d.content = value();
+      d.file_name = p.file_name;
+    } else if (p.name == "title") {
+      d.title = value();
+    } else if (p.name == "document_type") {
+      d.document_type = value();
+    } else if (p.name == "category") {
+      d.category = value();
+    } else if (p.name == "format") {
+      d.format = value();
+    } else if (p.name == "tags") {
+      for (auto rest = p.bytes; !rest.empty();) {
+        const auto comma = rest.find(',');
+        if (const auto tag = trimmed(rest.substr(0, comma)); !tag.empty())
+          d.tags.emplace_back(tag);
+        rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+      }
+    }
+  }
+  if (!found)
+    return refuse(invalid_field("file", "The form must have a part named file."));
+  for (const auto* text : {&d.title, &d.document_type, &d.category, &d.file_name})
+    if (!is_valid_utf8(*text))
+      return refuse(invalid_field("title", "The form's fields must be UTF-8."));
+  if (d.format.empty())
+    d.format = format_of(d.file_name, d.content);
+  if (d.format.empty())
+    return refuse(make_failure(errc::unsupported_media_type, "Documents are Markdown, text, HTML, CSV, JSON, PDF or DOCX; name the file so, or say format."));
+  if (trimmed(d.title).empty()) {
+    const auto slash = d.file_name.find_last_of("/\\");
+    const auto name = std::string_view{d.file_name}.substr(slash == std::string::npos ? 0 : slash + 1);
+    d.title = cut_on_word(name.substr(0, name.rfind('.')), 200);
+  }
+  return true;
+}
+
 void add(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
   if (f.refused(x))
-    return;
-  auto body = body_of(x);
-  if (!body)
     return;
   add_knowledge m;
   m.who = who_of(x);
   m.draft.scope = f.scope(x);
+  const auto stored = [x, f](const knowledge_document& d) {
+    auto r = document_answer(201, d);
+    x->respond(std::move(r.with("Location", "/api/v1/knowledge/documents/" + d.id)));
+  };
+  if (ascii_lower(x->in.header("content-type")).starts_with("multipart/")) {
+    x->extend_deadline(rest->query_deadline);
+    if (draft_of_form(x, m.draft))
+      ask(rest->knowledge, x, std::move(m), stored);
+    return;
+  }
+  auto body = body_of(x);
+  if (!body)
+    return;
   m.draft.title = body->text("title").value_or("");
   m.draft.content = body->text("content").value_or("");
   m.draft.document_type = body->text("document_type").value_or("");
@@ -69,10 +144,7 @@ void add(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
   m.draft.tags = body->texts("tags").value_or(std::vector<std::string>{});
   if (refused_body(x, *body))
     return;
-  ask(rest->knowledge, x, std::move(m), [x, f](const knowledge_document& d) {
-    auto r = document_answer(201, d);
-    x->respond(std::move(r.with("Location", "/api/v1/knowledge/documents/" + d.id)));
-  });
+  ask(rest->knowledge, x, std::move(m), stored);
 }
 
 void list(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
@@ -263,7 +335,7 @@ void add_knowledge_routes(router& routes, const rest_deps_ptr& deps) {
   for (const family f : {family{false}, family{true}}) {
     const std::string base = f.own ? "/users/{user_id}/kb" : "/knowledge";
     const char* whose = f.own ? " of one's own" : " that everybody shares";
-    with("POST", base + "/documents", (std::string{"Adds a document"} + whose).c_str(), {201, 403, 413, 422},
+    with("POST", base + "/documents", (std::string{"Adds a document"} + whose + "; JSON, or a form with a file (PDF, DOCX, HTML, Markdown, text, CSV, JSON)").c_str(), {201, 403, 413, 415, 422},
          [deps, f](const exchange_ptr& x) { add(deps, f, x); }, "KnowledgeDraft", "KnowledgeDocument");
     with("GET", base + "/documents", (std::string{"Documents"} + whose).c_str(), {200, 422}, [deps, f](const exchange_ptr& x) { list(deps, f, x); }, "",
          "KnowledgeList", filters);

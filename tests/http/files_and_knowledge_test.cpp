@@ -198,10 +198,34 @@ TEST_F(knowledge_test, WrongInputNamesItsField) {
   const auto own = "/api/v1/users/" + me + "/kb";
   for (const char* body : {R"({"content":"c"})", R"({"title":"t"})", R"({"title":"t","content":"c","format":"exe"})", R"({"title":1})"})
     EXPECT_EQ(post(own + "/documents", body).status, 422) << body;
-  EXPECT_EQ(post(own + "/documents", R"({"title":"t","content":"x","format":"pdf"})").status, 415);
+  EXPECT_EQ(post(own + "/documents", R"({"title":"t","content":"x","format":"pdf"})").status, 422) << "no PDF";
   EXPECT_EQ(post(own + "/search", R"({"query":""})").status, 422);
   EXPECT_EQ(post(own + "/search", R"({"query":"x","limit":99})").status, 422);
   EXPECT_EQ(post("/api/v1/knowledge/documents/bulk-delete", R"({"document_ids":[]})").status, 422);
+}
+
+TEST_F(knowledge_test, FilesAreTakenAsFormsAndFoundByTheirText) {
+  const auto me = get("/api/v1/auth/me").parsed()["user_id"].text();
+  const auto own = "/api/v1/users/" + me + "/kb";
+  const auto send = [&](const std::string& name, const std::string& bytes, const std::string& more = {}) {
+    return call("POST", own + "/documents", form(name, bytes, more), as_form);
+  };
+  const auto added = send("Pump manual.HTML", "<html><head><title>Pump manual</title></head><body><h2>Overheating</h2><p>Open the <b>bypass</b> valve.</p><script>alert(1)</script></body></html>",
+                          "--XX\r\nContent-Disposition: form-data; name=tags\r\n\r\npump, valve\r\n");
+  ASSERT_EQ(added.status, 201) << added.body;
+  EXPECT_EQ(added.parsed()["title"].text(), "Pump manual");
+  EXPECT_EQ(added.parsed()["format"].text(), "html");
+  EXPECT_EQ(added.parsed()["tags"].items().size(), 2U);
+  const auto id = added.parsed()["document_id"].text();
+  EXPECT_EQ(get("/api/v1/knowledge/documents/" + id).parsed()["content"].text(), "# Pump manual\n\n## Overheating\n\nOpen the bypass valve.\n");
+  const auto found = post(own + "/search", R"({"query":"bypass valve"})").parsed();
+  ASSERT_GE(found["total_results"].whole(), 1U);
+  EXPECT_EQ(found["results"].items()[0]["document_id"].text(), id);
+  EXPECT_EQ(send("a.docx", "no zip").status, 422);
+  EXPECT_EQ(send("a.exe", "MZ").status, 415);
+  EXPECT_EQ(send("a.html", std::string(60'000, 'x')).status, 413);
+  EXPECT_EQ(send("a.html", "<script>only()</script>").status, 422) << "no text";
+  EXPECT_EQ(call("POST", own + "/documents", "--XX\r\nContent-Disposition: form-data; name=title\r\n\r\nx\r\n--XX--", as_form).status, 422);
 }
 
 TEST_F(knowledge_test, TheStarterPackIsInstalledOnceAndBulkWorkIsAJob) {

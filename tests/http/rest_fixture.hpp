@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/cases/case_registry.hpp"
+#include "actors/evidence/opening/document_text.hpp"
 #include "actors/files/files.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/knowledge/knowledge.hpp"
@@ -103,7 +104,7 @@ protected:
     limits.case_files_max = 3;
     files = spawn_files(system, {std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random}), offloaded, offloaded, registry});
     knowledge_actor_deps library;
-    library.base = std::make_shared<knowledge_base>(knowledge_settings{}, knowledge_deps{storage.blobs, storage.vectors, make_lexical_embedder(), clock, random, {}});
+    library.base = std::make_shared<knowledge_base>(knowledge_settings{}, knowledge_deps{storage.blobs, storage.vectors, make_lexical_embedder(), clock, random, readable});
     library.work = offloaded;
     library.clock = clock;
     library.random = random;
@@ -213,6 +214,12 @@ protected:
     if (evidence::looks_like_log(bytes))
       a.moments = evidence::moments_of_log(bytes);
     return a;
+  }
+
+  static outcome<std::string> readable(const std::string& format, const std::string&, const std::string& bytes) {
+    opening::document_limits limits;
+    limits.file_bytes_max = 50'000;
+    return opening::document_text(format, bytes, limits);
   }
 
   /// Ends the system at the end of the test; actors that wait for nothing go by themselves.

@@ -5,11 +5,13 @@
 #include "config/app/lib/storage_of.hpp"
 
 #include "actors/cases/case_registry.hpp"
+#include "actors/evidence/opening/document_text.hpp"
 #include "actors/files/files.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/knowledge/knowledge.hpp"
 #include "actors/knowledge/lexical_embedder.hpp"
 #include "actors/knowledge/openai_embedder.hpp"
+#include "actors/knowledge/relevance.hpp"
 #include "actors/llm/openai_provider.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "http/client/curl_client.hpp"
@@ -79,8 +81,28 @@ embedder_ptr make_embedder(const settings& s) {
   return make_openai_embedder(std::move(e), make_curl_client(std::move(c)));
 }
 
+/// What the agent is shown of a person's knowledge: few passages, and only those that have something to do with the
+/// question.
+std::function<std::vector<knowledge_hit>(const user_id&, const std::string&)> recall_of(const settings& s, std::shared_ptr<knowledge_base> base) {
+  if (s.knowledge.in_answers == 0)
+    return {};
+  return [base = std::move(base), limit = s.knowledge.in_answers](const user_id& viewer, const std::string& question) {
+    knowledge_query q;
+    q.viewer = viewer;
+    q.text = question;
+    q.limit = limit;
+    auto hits = base->search(q);
+    if (!hits) {
+      log::warn("knowledge", "it could not be asked for an answer: " + hits.error().detail);
+      return std::vector<knowledge_hit>{};
+    }
+    std::erase_if(*hits, [](const knowledge_hit& h) { return !is_relevant(h); });
+    return std::move(*hits);
+  };
+}
+
 knowledge_actor make_knowledge(caf::actor_system& system, const settings& s, const opened_storage& storage, const offload_ptr& work,
-                               const clock_ptr& clock, const random_ptr& random) {
+                               const clock_ptr& clock, const random_ptr& random, std::shared_ptr<knowledge_base>& base) {
   knowledge_settings k;
   k.document_bytes_max = s.knowledge.document_bytes_max;
   k.documents_max = s.knowledge.documents_max;
@@ -90,8 +112,15 @@ knowledge_actor make_knowledge(caf::actor_system& system, const settings& s, con
   deps.model = make_embedder(s);
   deps.clock = clock;
   deps.random = random;
+  opening::document_limits documents;
+  documents.file_bytes_max = s.knowledge.file_bytes_max;
+  documents.text_bytes_max = s.knowledge.document_bytes_max;
+  documents.pages_max = s.knowledge.pdf_pages_max;
+  deps.to_text = [documents](const std::string& format, const std::string&, const std::string& bytes) {
+    return opening::document_text(format, bytes, documents);
+  };
   knowledge_actor_deps actor;
-  actor.base = std::make_shared<knowledge_base>(k, std::move(deps));
+  actor.base = base = std::make_shared<knowledge_base>(k, std::move(deps));
   actor.work = work;
   actor.clock = clock;
   actor.random = random;
@@ -232,7 +261,8 @@ int serve(const common_options& o, bool next_free_port) {
   auto identity = spawn_identity(system, identity_of(s), {storage->users, storage->sessions, accounts, clock, random});
 
   const auto library = make_offload(2, 1'024); // searching must not wait behind analysis
-  auto knowledge = make_knowledge(system, s, *storage, library, clock, random);
+  std::shared_ptr<knowledge_base> known;
+  auto knowledge = make_knowledge(system, s, *storage, library, clock, random, known);
 
   case_deps deps;
   deps.writer = writer;
@@ -242,6 +272,7 @@ int serve(const common_options& o, bool next_free_port) {
   deps.run.readers = readers;
   deps.run.work = work;
   deps.run.provider = make_provider(s);
+  deps.run.recall = recall_of(s, known);
   deps.run.settings.context_characters_max = s.cases.context_characters;
   deps.run.settings.history_messages_max = s.cases.history_messages;
   deps.run.settings.answer_bytes_max = s.llm.answer_bytes_max;

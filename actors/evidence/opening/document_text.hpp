@@ -1,0 +1,26 @@
+// Documents that are no plain text (PDF, DOCX, HTML) as text with Markdown headings, lists and tables, so that they
+// can be cut, found and cited like any other. The libraries read hostile bytes, so all of it runs in a bounded child.
+#pragma once
+
+#include "actors/evidence/opening/isolated.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace fm::opening {
+
+struct document_limits {
+  std::uint64_t file_bytes_max = 10U << 20;
+  std::size_t text_bytes_max = 2U << 20; ///< of the result
+  std::size_t depth_max = 512;           ///< elements in elements
+  std::size_t pages_max = 500;           ///< of a PDF
+  std::uint64_t unpacked_bytes_max = 64U << 20; ///< of a DOCX
+  isolation child;
+};
+
+/// `format` is pdf, docx or html. Failures: invalid (damaged, not of that format, no text), too_large (a bound: nothing
+/// is cut silently), timed_out, unsupported_media_type (another format).
+outcome<std::string> document_text(std::string_view format, std::string_view bytes, const document_limits& limits = {});
+
+} // namespace fm::opening
