@@ -14,6 +14,7 @@ using evidence::line_ref;
 using evidence::severity;
 
 constexpr std::size_t quote_bytes_max = 400;
+constexpr std::size_t passage_bytes_max = 600;
 
 /// The line, or its longest beginning that may be quoted; empty when it cannot be quoted as it is.
 std::string_view quotable(std::string_view line) {
@@ -186,6 +187,16 @@ analyst_answer answer_builtin(const analyst_input& input) {
     needs += std::to_string(++n) + ". Who or what is affected, and what still works.\n";
     needs += std::to_string(++n) + ". What changed in the hours before.\n";
     needs += std::to_string(++n) + ". The log of the failing component around the first occurrence.\n";
+  }
+  if (!input.known.empty()) {
+    std::string known = "## From the knowledge base\n\n";
+    for (auto& p : input.known) {
+      std::string text;
+      for (char c : p.text.substr(0, utf8_floor(p.text, std::min(p.text.size(), passage_bytes_max))))
+        c == '\n' ? void(text += "\n> ") : void(text += c);
+      known += "**" + p.title + "** [" + p.document_id + "]\n\n> " + text + (p.text.size() > passage_bytes_max ? " …" : "") + "\n\n";
+    }
+    chunks.push_back(std::move(known));
   }
   chunks.push_back(std::move(needs));
   for (auto& c : chunks)

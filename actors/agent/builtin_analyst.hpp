@@ -8,6 +8,10 @@
 
 namespace fm {
 
+/// A passage of the knowledge base.
+struct analyst_passage {
+  std::string document_id, title, text;
+};
 struct analyst_input {
   std::string question;
   std::vector<std::string> earlier; ///< what people wrote before in this case, oldest first
@@ -15,6 +19,7 @@ struct analyst_input {
   std::string case_title;
   std::string case_status;
   std::uint32_t turn_number = 1;
+  std::vector<analyst_passage> known; ///< best first
 };
 struct analyst_answer {
   std::vector<std::string> chunks; ///< Markdown in pieces; never cut inside a code point

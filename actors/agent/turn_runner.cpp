@@ -2,13 +2,17 @@
 #include "actors/agent/turn_runner.hpp"
 
 #include "actors/agent/builtin_analyst.hpp"
+#include "actors/agent/claims.hpp"
 #include "actors/agent/context.hpp"
+#include "protocol/base/json_writer.hpp"
 #include "protocol/base/logging.hpp"
 #include "protocol/base/text.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
 
 namespace fm {
 namespace {
@@ -21,6 +25,9 @@ struct runner_state {
   run_deps deps;
   std::shared_ptr<chat_call> call;
   std::size_t sent = 0;
+  std::string answer;                  ///< of a model, to be checked at its end
+  std::vector<std::string> evidence;   ///< what the case's people and files said
+  std::vector<knowledge_hit> known;
   bool over = false;
   static inline const char* name = "turn_runner";
 };
@@ -54,18 +61,62 @@ void piece(runner_pointer self, std::string text) {
   if (cut)
     text.resize(utf8_floor(text, room));
   st.sent += text.size();
+  if (st.call)
+    st.answer += text;
   if (!text.empty())
     caf::anon_send(st.listener, run_text{st.job.the_turn.id, st.job.the_turn.attempt, std::move(text)});
   if (cut)
     fail(self, make_failure(errc::too_large, "the answer grew past the allowed size and was cut."));
 }
 
+/// The documents an answer rests on, as the wire's `sources` (domain.md).
+std::string sources_json(const std::vector<knowledge_hit>& known, const std::vector<std::string>& cited) {
+  std::string out = "[";
+  for (auto& k : known) {
+    if (std::find(cited.begin(), cited.end(), k.document.id) == cited.end())
+      continue;
+    out += out.size() > 1 ? "," : "";
+    out += "{\"type\":\"knowledge_base\",\"id\":";
+    append_json_string(out, k.document.id);
+    out += ",\"title\":";
+    append_json_string(out, k.document.title);
+    out += "}";
+  }
+  return out + "]";
+}
+
+/// Holds a finished answer against the case's own bytes; says below it what does not hold.
+void check(runner_pointer self, run_end& how) {
+  auto& st = self->state;
+  if (st.answer.empty())
+    return;
+  std::vector<std::string_view> sources(st.evidence.begin(), st.evidence.end());
+  std::vector<std::string> shown;
+  for (auto& k : st.known) {
+    sources.emplace_back(k.chunk);
+    shown.push_back(k.document.id);
+  }
+  const auto found = check_claims(st.answer, sources, shown);
+  how.metadata["quotes_checked"] = std::to_string(found.quotes);
+  if (!found.not_found.empty()) {
+    how.metadata["quotes_not_found"] = std::to_string(found.not_found.size());
+    how.confidence = std::min(how.confidence, 0.3);
+  }
+  if (!found.cited.empty())
+    how.metadata["sources"] = sources_json(st.known, found.cited);
+  piece(self, correction_of(found));
+}
+
 std::string provider_label(const run_deps& deps) { return deps.provider ? deps.provider->name() : "builtin"; }
 
 void ask_model(runner_pointer self, const std::vector<message>& history) {
   auto& st = self->state;
+  for (auto& m : history)
+    if (m.role != message_role::assistant)
+      st.evidence.push_back(m.content);
+  st.evidence.push_back(st.job.the_turn.content);
   auto context = build_context(st.job.record, history, st.job.the_turn.content,
-                               st.deps.settings.context_characters_max);
+                               st.deps.settings.context_characters_max, st.known);
   chat_request request;
   request.system = std::move(context.system_prompt);
   for (auto& m : context.messages)
@@ -103,9 +154,17 @@ void ask_analyst(runner_pointer self, const std::vector<message>& history) {
   input.case_title = st.job.record.title;
   input.case_status = std::string{name_of(st.job.record.status)};
   input.turn_number = st.job.the_turn.number;
-  const bool taken = st.deps.work->submit([me, input = std::move(input)] {
+  std::vector<std::string> offered;
+  for (auto& k : st.known) {
+    input.known.push_back({k.document.id, k.document.title, k.chunk});
+    offered.push_back(k.document.id);
+  }
+  const auto sources = offered.empty() ? std::string{} : sources_json(st.known, offered);
+  const bool taken = st.deps.work->submit([me, input = std::move(input), sources] {
     run_over over;
     over.end.metadata = {{"agent", "builtin"}};
+    if (!sources.empty())
+      over.end.metadata["sources"] = sources;
     try {
       auto answer = answer_builtin(input);
       for (auto& chunk : answer.chunks)
@@ -132,8 +191,16 @@ turn_runner_actor::behavior_type runner_impl(runner_pointer self, run_listener l
   const auto me = caf::actor_cast<turn_runner_actor>(self);
   const auto id = st.job.record.id;
   const bool taken = st.deps.readers->submit(
-      [me, id, store = st.deps.store, limit = st.deps.settings.history_messages_max] {
-        caf::anon_send(me, run_prepared{store->messages(id, 0, limit, true)});
+      [me, id, store = st.deps.store, limit = st.deps.settings.history_messages_max, recall = st.deps.recall,
+       viewer = st.job.the_turn.author, question = st.job.the_turn.content, title = st.job.record.title] {
+        run_prepared prepared{store->messages(id, 0, limit, true), {}};
+        if (recall)
+          try {
+            prepared.known = recall(viewer, question_for_recall(question, title));
+          } catch (const std::exception& e) {
+            log::warn("turn_runner", std::string{"the knowledge base could not be asked: "} + e.what());
+          }
+        caf::anon_send(me, std::move(prepared));
       });
   if (!taken)
     fail(self, make_failure(errc::overloaded, "the server is too busy to read the conversation."));
@@ -160,13 +227,20 @@ turn_runner_actor::behavior_type runner_impl(runner_pointer self, run_listener l
           if (m.id != st.job.the_turn.question && m.turn_number <= st.job.the_turn.number &&
               m.id != st.job.the_turn.answer)
             history.push_back(m);
+        st.known = prepared.known;
         if (st.deps.provider)
           ask_model(self, history);
         else
           ask_analyst(self, history);
       },
       [self](run_piece& p) { piece(self, std::move(p.text)); },
-      [self](run_over& o) { end(self, std::move(o.end)); },
+      [self](run_over& o) {
+        if (self->state.over)
+          return;
+        if (!o.end.fault)
+          check(self, o.end);
+        end(self, std::move(o.end));
+      },
   };
 }
 } // namespace

@@ -8,14 +8,17 @@
 #include "actors/cases/case_lifecycle.hpp"
 #include "actors/llm/provider.hpp"
 #include "actors/support/offload.hpp"
+#include "protocol/model/knowledge.hpp"
 #include "storage/ports/case_store.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace fm {
 
@@ -36,6 +39,7 @@ struct run_cancel {};
 /// From the runner's own helpers back to it.
 struct run_prepared {
   outcome<message_page> history;
+  std::vector<knowledge_hit> known;
 };
 struct run_piece {
   std::string text;
@@ -61,6 +65,9 @@ struct run_deps {
   offload_ptr work;    ///< for analysis
   std::shared_ptr<chat_provider> provider; ///< null: the builtin analyst answers
   run_settings settings;
+  /// The best passages of what a person may know for a question, best first; may block, called on `readers`. Null =
+  /// no knowledge is used.
+  std::function<std::vector<knowledge_hit>(const user_id& viewer, const std::string& question)> recall;
 };
 struct run_job {
   case_record record;

@@ -170,6 +170,7 @@ struct settings {
     std::size_t document_bytes_max = 2U << 20;
     std::size_t documents_max = 20'000;
     std::size_t in_answers = 3;
+    std::size_t relevant_percent = 30;
     std::uint64_t file_bytes_max = 10U << 20;
     std::size_t pdf_pages_max = 500;
   } knowledge;

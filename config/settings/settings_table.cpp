@@ -253,6 +253,8 @@ std::vector<setting_info> make_table() {
       FM_ROW(knowledge.document_bytes_max, (v::bytes{kib, 64 * mib}), {"Longest document, as text; above: 413."}),
       FM_ROW(knowledge.documents_max, (v::whole{1, 1'000'000}), {"Documents of one owner; above: 413."}),
       FM_ROW(knowledge.in_answers, (v::whole{0, 10}), {"Passages of a person's knowledge base that the agent is shown for a question; 0 = none."}),
+      FM_ROW(knowledge.relevant_percent, (v::whole{0, 100}),
+             {"How alike question and passage must be for that, in percent of the cosine: 30 suits the embedded embedder, models want about 50."}),
       FM_ROW(knowledge.file_bytes_max, (v::bytes{kib, 64 * mib}), {"Longest PDF, DOCX or HTML file of a document; above: 413. http.body_bytes_max must leave room for it."}),
       FM_ROW(knowledge.pdf_pages_max, (v::whole{1, 10'000}), {"Pages of a PDF; above: 413."}),
 

@@ -86,7 +86,8 @@ embedder_ptr make_embedder(const settings& s) {
 std::function<std::vector<knowledge_hit>(const user_id&, const std::string&)> recall_of(const settings& s, std::shared_ptr<knowledge_base> base) {
   if (s.knowledge.in_answers == 0)
     return {};
-  return [base = std::move(base), limit = s.knowledge.in_answers](const user_id& viewer, const std::string& question) {
+  return [base = std::move(base), limit = s.knowledge.in_answers,
+          least = static_cast<double>(s.knowledge.relevant_percent) / 100](const user_id& viewer, const std::string& question) {
     knowledge_query q;
     q.viewer = viewer;
     q.text = question;
@@ -96,7 +97,7 @@ std::function<std::vector<knowledge_hit>(const user_id&, const std::string&)> re
       log::warn("knowledge", "it could not be asked for an answer: " + hits.error().detail);
       return std::vector<knowledge_hit>{};
     }
-    std::erase_if(*hits, [](const knowledge_hit& h) { return !is_relevant(h); });
+    std::erase_if(*hits, [&](const knowledge_hit& h) { return !is_relevant(h, least); });
     return std::move(*hits);
   };
 }
