@@ -1,51 +1,91 @@
-// REST: one function, one error shape.
+// REST: one function, one error shape, and tokens that are renewed once for all tabs.
 export class ApiError extends Error {
-  constructor(message: string, readonly status: number, readonly code: string) { super(message); }
+  constructor(message: string, readonly status: number, readonly code: string, readonly retryAfter = 0, readonly details: Record<string, string> = {}) { super(message); }
 }
 
 export interface Session { access_token: string; refresh_token: string; user: { user_id: string; username: string; display_name: string } }
 const key = "faultmaven.session";
 
-export const loadSession = (): Session | null => JSON.parse(localStorage.getItem(key) ?? "null");
+export function loadSession(): Session | null {
+  try { return JSON.parse(localStorage.getItem(key) ?? "null") as Session | null; } catch { return null; }
+}
 export function saveSession(s: Session | null): void {
   if (s) localStorage.setItem(key, JSON.stringify(s));
   else localStorage.removeItem(key);
 }
+export const myId = (): string => loadSession()?.user.user_id ?? "";
+
+/** A version-4 UUID; also where the page is served without TLS and randomUUID does not exist. */
+export function uuid(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const b = crypto.getRandomValues(new Uint8Array(16));
+  b[6] = (b[6]! & 0x0f) | 0x40;
+  b[8] = (b[8]! & 0x3f) | 0x80;
+  const hex = [...b].map((x) => x.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
 export function clientId(): string {
   let id = localStorage.getItem("faultmaven.client");
-  if (!id) localStorage.setItem("faultmaven.client", (id = crypto.randomUUID()));
+  if (!id) localStorage.setItem("faultmaven.client", (id = uuid()));
   return id;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export async function call(method: string, path: string, body?: unknown, retried = false): Promise<any> {
-  const session = loadSession();
-  let response: Response;
-  try {
-    response = await fetch("/api/v1" + path, {
-      method,
-      headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...(session ? { Authorization: "Bearer " + session.access_token } : {}) },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-  } catch {
-    throw new ApiError("The server cannot be reached. Check the connection and try again.", 0, "unreachable");
-  }
-  if (response.status === 401 && session && !retried && !path.startsWith("/auth/")) {
-    if (await refresh(session)) return call(method, path, body, true);
-  }
-  const text = await response.text();
-  const json = text ? JSON.parse(text) : null;
-  if (!response.ok) throw new ApiError(json?.detail ?? `The server answered ${response.status}.`, response.status, json?.error?.code ?? "unknown");
-  return json;
+/** Reads the one error shape; whatever a proxy says instead becomes a sentence too. */
+export function errorOf(status: number, body: string, retryAfter: string | null): ApiError {
+  let json: { detail?: string; error?: { code?: string; details?: Record<string, string> } } | null = null;
+  try { json = body ? JSON.parse(body) : null; } catch { /* a proxy's page */ }
+  return new ApiError(json?.detail ?? `The server answered ${status}.`, status, json?.error?.code ?? "unknown", Number(retryAfter) || 0, json?.error?.details ?? {});
 }
 
-export async function refresh(session: Session): Promise<boolean> {
+async function send(method: string, path: string, body: unknown, token: string | undefined, headers: Record<string, string>): Promise<Response> {
+  const limit = new AbortController();
+  const timer = window.setTimeout(() => limit.abort(), 30_000);
   try {
-    saveSession(await call("POST", "/auth/refresh", { refresh_token: session.refresh_token }));
-    return true;
+    return await fetch("/api/v1" + path, {
+      method,
+      headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...(token ? { Authorization: "Bearer " + token } : {}), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: limit.signal,
+    });
   } catch {
+    throw limit.signal.aborted
+      ? new ApiError("The server did not answer within 30 seconds.", 504, "timed_out")
+      : new ApiError("The server cannot be reached.", 0, "unreachable");
+  } finally {
+    window.clearTimeout(timer);
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<any> {
+  const open = path.startsWith("/auth/") && path !== "/auth/me" && path !== "/auth/logout";
+  const session = open ? null : loadSession();
+  let response = await send(method, path, body, session?.access_token, headers);
+  if (response.status === 401 && session && (await refresh(session))) response = await send(method, path, body, loadSession()?.access_token, headers);
+  const text = await response.text();
+  if (!response.ok) throw errorOf(response.status, text, response.headers.get("Retry-After"));
+  return text ? JSON.parse(text) : null;
+}
+
+/** A refresh token can be used once: one renewal at a time, in this tab and, where locks exist, in all of them. */
+let renewing: Promise<boolean> | null = null;
+export function refresh(used: Session): Promise<boolean> {
+  const work = async (): Promise<boolean> => {
+    const now = loadSession();
+    if (!now) return false;
+    if (now.access_token !== used.access_token) return true; // somebody else did it
+    const response = await send("POST", "/auth/refresh", { refresh_token: now.refresh_token }, undefined, {});
+    const text = await response.text();
+    if (response.ok) {
+      saveSession(JSON.parse(text) as Session);
+      return true;
+    }
+    // Only a refusal ends the session; a server that is busy or gone does not.
+    if (response.status !== 401 && response.status !== 422) throw errorOf(response.status, text, response.headers.get("Retry-After"));
     saveSession(null);
     window.dispatchEvent(new Event("signed-out"));
     return false;
-  }
+  };
+  renewing ??= (navigator.locks ? (navigator.locks.request("faultmaven.refresh", work) as unknown as Promise<boolean>) : work()).finally(() => { renewing = null; });
+  return renewing;
 }

@@ -1,35 +1,50 @@
-// Uploading files into a case: with progress, one after the other, errors as sentences.
-import { ApiError, loadSession } from "./api";
+// Uploading one file into a case: with progress and cancel, errors as sentences.
+import { ApiError, errorOf, loadSession, refresh } from "./api";
 
 /** Bytes as a person writes them: "950 bytes", "1.4 MiB". */
 export function size(bytes: number): string {
   if (bytes < 1_024) return `${bytes} bytes`;
   if (bytes < 1_048_576) return `${(bytes / 1_024).toFixed(1)} KiB`;
-  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+  if (bytes < 1_073_741_824) return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+  return `${(bytes / 1_073_741_824).toFixed(1)} GiB`;
 }
 
 /** What an upload's answer means: the file's record, or an error that says what to do. */
-export function readAnswer(status: number, body: string): Record<string, unknown> {
-  let json: { detail?: string; error?: { code?: string } } | null = null;
-  try { json = body ? JSON.parse(body) : null; } catch { /* a proxy's page */ }
-  if (status >= 200 && status < 300 && json) return json as Record<string, unknown>;
-  if (status === 0) throw new ApiError("The server cannot be reached; the file was not uploaded. Try again.", 0, "unreachable");
-  if (status === 413) throw new ApiError((json?.detail ?? "The file is too large.") + " Send the part around the first error, or paste it.", 413, "too_large");
-  throw new ApiError(json?.detail ?? `The server answered ${status}.`, status, json?.error?.code ?? "unknown");
+export function readAnswer(status: number, body: string, retryAfter: string | null = null): Record<string, unknown> {
+  if (status === 0) throw new ApiError("The file was not uploaded.", 0, "unreachable");
+  if (status >= 200 && status < 300) {
+    try { return JSON.parse(body) as Record<string, unknown>; } catch { /* a proxy's page */ }
+  }
+  throw errorOf(status, body, retryAfter);
 }
 
-export function upload(caseId: string, file: File, onProgress: (percent: number) => void): Promise<Record<string, unknown>> {
+export interface UploadOptions { type?: string; signal?: AbortSignal; progress(percent: number): void }
+
+/** XMLHttpRequest, because fetch tells nothing about the progress of what is sent. */
+export async function upload(caseId: string, file: File, options: UploadOptions): Promise<Record<string, unknown>> {
+  const session = loadSession();
+  try {
+    return await once(caseId, file, options);
+  } catch (e) {
+    if (!(e instanceof ApiError) || e.status !== 401 || !session || !(await refresh(session))) throw e;
+    return once(caseId, file, options);
+  }
+}
+
+function once(caseId: string, file: File, { type, signal, progress }: UploadOptions): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const form = new FormData();
+    if (type) form.append("data_type", type);
     form.append("file", file, file.name);
     const request = new XMLHttpRequest();
     request.open("POST", `/api/v1/cases/${caseId}/data`);
     const session = loadSession();
     if (session) request.setRequestHeader("Authorization", "Bearer " + session.access_token);
-    request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) onProgress(Math.floor((100 * e.loaded) / e.total)); });
+    request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) progress(Math.floor((100 * e.loaded) / e.total)); });
     request.addEventListener("loadend", () => {
-      try { resolve(readAnswer(request.status, request.responseText)); } catch (e) { reject(e); }
+      try { resolve(readAnswer(request.status, request.responseText, request.getResponseHeader("Retry-After"))); } catch (e) { reject(e); }
     });
+    signal?.addEventListener("abort", () => request.abort());
     request.send(form);
   });
 }

@@ -1,329 +1,181 @@
-// The page: sign in, the list of cases, one case. State is one object; drawing is a few functions over it.
-import { ApiError, call, clientId, loadSession, saveSession } from "./api";
-import { size, upload } from "./files";
-import { inField, showHelp } from "./help";
-import { Live, loadOutbox } from "./live";
-import { render } from "./markdown";
-import { applyEvent, applySnapshot, emptyView, type CaseInfo, type Message, type View } from "./view";
+// The page: sign in, the frame around everything, and which place is shown. Each place is a module of its own.
+import { call, loadSession, myId, saveSession } from "./api";
+import { CasePage } from "./casepage";
+import { CasePane } from "./casepane";
+import { byId, h } from "./dom";
+import { dropTarget } from "./drop";
+import { showHelp } from "./help";
+import { actionOf, inField, type Action } from "./keys";
+import { Live, type LiveState } from "./live";
+import { clear, fail } from "./notices";
+import type { Page } from "./page";
+import { link } from "./page";
+import { caseOf, parsePlace, pathOf, type Place } from "./router";
+import { showSignIn } from "./signin";
+import { StartPage } from "./startpage";
+import { themeButton } from "./themebutton";
+import { refreshTimes } from "./time";
+import { Uploads } from "./uploads";
 
-const messageMax = 200_000;
-type Child = Node | string | null | undefined | false;
-function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Record<string, unknown> = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value as EventListener);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value !== undefined && value !== null) node.setAttribute(name, String(value));
-  }
-  for (const child of children) if (child) node.append(child);
-  return node;
-}
-const app = document.getElementById("app")!;
-
-let cases: CaseInfo[] = [];
-let total = 0;
-let search = "";
-let current: string | null = null;
-let view: View = emptyView();
-let connection: { state: string; retryAt?: number } = { state: "connecting" };
+const app = byId("app")!;
+const uploads = new Uploads();
 let live: Live | null = null;
-let notice = "";
+let cases: CasePane | null = null;
+let page: Page | null = null;
+let place: Place = { page: "start" };
+let connection: { state: LiveState; retryAt: number } = { state: "connecting", retryAt: 0 };
 
-function explain(e: unknown): string {
-  return e instanceof ApiError || e instanceof Error ? e.message : "Something went wrong; please try again.";
-}
-function say(text: string): void {
-  notice = text;
-  const box = document.getElementById("notice");
-  if (box) { box.textContent = text; box.hidden = text === ""; }
-}
-
-// ---- sign in ---------------------------------------------------------------------------------------------------
-async function showSignIn(): Promise<void> {
+// ---- signing in and out ------------------------------------------------------------------------------------------
+function leave(why: string): void {
   live?.stop();
   live = null;
-  const config = await call("GET", "/auth/config").catch(() => ({ dev_login: false, registration: true }));
-  const error = h("p", { class: "error", role: "alert", hidden: true });
-  const form = (title: string, fields: [string, string, string][], path: string, button: string) =>
-    h("form", {
-      onsubmit: async (event: Event) => {
-        event.preventDefault();
-        const data = Object.fromEntries(new FormData(event.target as HTMLFormElement));
-        try {
-          saveSession(await call("POST", path, { ...data, client_id: clientId() }));
-          await showApp();
-        } catch (e) {
-          error.textContent = explain(e);
-          error.hidden = false;
-        }
-      },
-    }, h("h2", {}, title), ...fields.map(([name, label, type]) => h("label", {}, label, h("input", { name, type, required: true, autocomplete: type === "password" ? "current-password" : name, minlength: type === "password" ? 8 : 3 }))), h("button", { class: "primary" }, button));
-  app.replaceChildren(
-    h("main", { id: "main", class: "signin" }, h("h1", {}, "FaultMaven"), h("p", { class: "quiet" }, "Work on a fault together with an AI, in cases that never forget."), error,
-      config.dev_login ? form("Sign in on this machine", [["username", "Name", "text"]], "/auth/dev-login", "Sign in") : null,
-      h("details", { open: !config.dev_login }, h("summary", {}, "Sign in with a password"), form("Sign in", [["username", "Username or e-mail", "text"], ["password", "Password", "password"]], "/auth/login", "Sign in")),
-      config.registration ? h("details", {}, h("summary", {}, "Make an account"), form("New account", [["username", "Username", "text"], ["email", "E-mail", "email"], ["password", "Password", "password"]], "/auth/register", "Make the account")) : null));
-  app.querySelector("input")?.focus();
+  uploads.stopAll();
+  page?.dispose();
+  page = null;
+  cases = null;
+  document.body.classList.remove("menu-open");
+  void showSignIn(app, why, enter);
 }
+async function signOut(): Promise<void> {
+  await call("POST", "/auth/logout").catch(() => undefined);
+  saveSession(null);
+  leave("");
+}
+window.addEventListener("signed-out", () => leave("Your session has ended. Sign in again; what you wrote is kept on this device."));
+// Signed out or in as somebody else in another tab: this one does not go on as the first.
+window.addEventListener("storage", (e) => {
+  if (e.key !== "faultmaven.session" || !live) return;
+  const before = JSON.parse(e.oldValue ?? "null") as { user?: { user_id: string } } | null;
+  if (before?.user?.user_id !== (myId() || undefined)) leave("You signed out in another tab.");
+});
 
-// ---- the list --------------------------------------------------------------------------------------------------
-async function loadCases(more = false): Promise<void> {
-  try {
-    const page = await call("GET", `/cases?limit=50&offset=${more ? cases.length : 0}${search ? "&q=" + encodeURIComponent(search) : ""}`);
-    cases = more ? [...cases, ...page.cases] : page.cases;
-    total = page.total_count;
-    drawList();
-  } catch (e) {
-    say(explain(e));
-  }
-}
-function drawList(): void {
-  const list = document.getElementById("cases");
-  if (!list) return;
-  list.replaceChildren(
-    ...cases.map((c) => h("li", {}, h("a", { href: "/cases/" + c.case_id, "aria-current": c.case_id === current ? "page" : undefined, onclick: (e: Event) => { e.preventDefault(); void go(c.case_id); } },
-      h("span", { class: "title" }, String(c.title)), h("span", { class: "quiet" }, `${c.status} · ${c["message_count"]} messages`)))),
-    cases.length < total ? h("li", {}, h("button", { onclick: () => void loadCases(true) }, `Show more (${total - cases.length})`)) : "",
-    cases.length === 0 ? h("li", { class: "quiet" }, search ? "No case matches." : "No cases yet. Start with New case.") : "");
-}
-
-// ---- the shell -------------------------------------------------------------------------------------------------
-async function showApp(): Promise<void> {
+function enter(): void {
   const session = loadSession();
-  if (!session) return showSignIn();
+  if (!session) return leave("");
+  cases = new CasePane({ open: (id) => go({ page: "case", id, tab: "conversation" }), create: () => go({ page: "start" }) });
+  const menu = h("button", { type: "button", class: "ghost icon menu", id: "menu", "aria-label": "Cases", "aria-expanded": "false", "aria-controls": "nav", onclick: () => showMenu(!document.body.classList.contains("menu-open")) }, "☰");
   app.replaceChildren(
-    h("header", {}, h("button", { class: "menu", "aria-label": "Cases", onclick: () => document.body.classList.toggle("menu-open") }, "☰"), h("strong", {}, "FaultMaven"), h("span", { id: "state", role: "status" }),
-      h("span", { class: "spacer" }), h("span", { class: "quiet" }, session.user.display_name || session.user.username),
-      h("button", { id: "keys", "aria-label": "Keys", title: "Keys (?)", onclick: showHelp }, "?"),
-      h("button", { onclick: async () => { await call("POST", "/auth/logout").catch(() => undefined); saveSession(null); await showSignIn(); } }, "Sign out")),
+    h("header", { class: "top" }, menu,
+      link(go, { page: "start" }, { class: "brand" }, h("img", { src: "/icon.svg", alt: "", width: 24, height: 24 }), h("span", {}, "FaultMaven")),
+      h("span", { id: "state", role: "status" }), h("span", { class: "spacer" }),
+      h("span", { class: "quiet me" }, session.user.display_name || session.user.username),
+      themeButton(),
+      h("button", { type: "button", class: "ghost icon", id: "keys", "aria-label": "Keys", title: "Keys (?)", onclick: showHelp }, "?"),
+      h("button", { type: "button", class: "ghost", id: "signout", onclick: () => void signOut() }, "Sign out")),
     h("div", { id: "banner", role: "status", hidden: true }),
-    h("nav", { "aria-label": "Cases" }, h("button", { class: "primary", id: "new", onclick: () => void newCase() }, "New case"),
-      h("input", { id: "search", type: "search", placeholder: "Search (Ctrl+K)", "aria-label": "Search cases", oninput: (e: Event) => { search = (e.target as HTMLInputElement).value; window.clearTimeout(searchTimer); searchTimer = window.setTimeout(() => void loadCases(), 200); } }),
-      h("ul", { id: "cases" })),
-    h("main", { id: "main", tabindex: -1 }));
+    cases.node,
+    h("main", { id: "main", tabindex: -1 }),
+    h("div", { id: "notice" }), h("div", { id: "spoken", class: "visually-hidden", "aria-live": "polite" }));
   live = new Live({
-    onObject, afterSeq: (id) => (id === current && view.seq > 0 && !view.broken ? view.seq : undefined),
+    onObject,
     onState: (state, retryAt) => { connection = { state, retryAt }; drawState(); },
+    onRefused: (pending, why) => { if (page instanceof CasePage && page.id === pending.case_id) page.refused(pending, why); },
+    onOutbox: () => { if (page instanceof CasePage) page.drawSoon(); },
+    afterSeq: (id) => (page instanceof CasePage && page.id === id ? page.seq : undefined),
   });
   live.start();
-  await loadCases();
-  const match = /^\/cases\/([\w-]+)$/.exec(location.pathname);
-  await go(match ? match[1]! : null, false);
+  void cases.load();
+  show(parsePlace(location.href));
 }
-let searchTimer = 0;
 
+// ---- places --------------------------------------------------------------------------------------------------------
+function go(to: Place, replace = false): void {
+  const path = pathOf(to);
+  if (replace || path === location.pathname + location.search) history.replaceState(null, "", path);
+  else history.pushState(null, "", path);
+  show(to);
+}
+window.addEventListener("popstate", () => { if (live) show(parsePlace(location.href)); });
+
+function show(to: Place): void {
+  const main = byId("main");
+  if (!main || !live || !cases) return;
+  const me = myId();
+  showMenu(false);
+  clear();
+  place = to;
+  cases.select(caseOf(to));
+  // The same place in another state is not built again: it keeps what it has loaded.
+  if (to.page === "case" && page instanceof CasePage && page.id === to.id) { page.showTab(to.tab); page.focus?.(); return named(); }
+  page?.dispose();
+  page = make(to, me, live);
+  main.replaceChildren(page.node);
+  page.focus?.();
+  named();
+  void live.open(page instanceof CasePage ? page.id : null).catch((e: Error & { code?: string }) => {
+    if (e.code === "not_found") { fail("There is no such case, or it is not shared with you."); go({ page: "start" }, true); }
+  });
+}
+function make(to: Place, me: string, connected: Live): Page {
+  switch (to.page) {
+    case "start": return new StartPage(me, connected, uploads, go);
+    case "case": return new CasePage(to.id, to.tab, { me, live: connected, uploads, go, deleted: (id) => { if (caseOf(place) === id) go({ page: "start" }); void cases?.load(); }, restored: (id) => { void cases?.load(); go({ page: "case", id, tab: "conversation" }); } });
+  }
+}
+function named(): void { document.title = `${page?.title() ?? ""} · FaultMaven`; }
+
+// ---- live ----------------------------------------------------------------------------------------------------------
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function onObject(o: any): void {
+  if (o.type === "list.changed") return cases?.change(o);
+  if (!(page instanceof CasePage) || o.case_id !== page.id) return;
+  if (o.type === "case.removed") {
+    fail("This case was deleted, or it is no longer shared with you.");
+    return go({ page: "start" }, true);
+  }
+  page.receive(o);
+}
 function drawState(): void {
-  const banner = document.getElementById("banner"), state = document.getElementById("state");
+  const banner = byId("banner"), state = byId("state");
   if (!banner || !state) return;
   state.textContent = connection.state === "online" ? "live" : connection.state === "connecting" ? "connecting…" : "offline";
   state.className = connection.state;
-  const left = Math.max(0, Math.ceil(((connection.retryAt ?? 0) - Date.now()) / 1000));
   banner.hidden = connection.state !== "offline";
-  if (connection.state === "offline") banner.replaceChildren(`Connection lost. Reconnecting in ${left} s; nothing is lost. `, h("button", { onclick: () => live?.connectNow() }, "Now"));
+  if (connection.state !== "offline") return;
+  const left = Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1000));
+  const words = `Connection lost. Reconnecting in ${left} s; nothing is lost. `;
+  // The button stays the same one, so that pressing it while the seconds run works.
+  if (!banner.querySelector("button")) banner.replaceChildren("", h("button", { type: "button", onclick: () => live?.connectNow() }, "Now"));
+  banner.firstChild!.nodeValue = words;
 }
 window.setInterval(() => { if (connection.state === "offline") drawState(); }, 1_000);
+window.setInterval(() => refreshTimes(document), 30_000);
 
-async function newCase(): Promise<void> {
-  try {
-    const made = await call("POST", "/cases", {});
-    await loadCases();
-    await go(made.case_id);
-  } catch (e) {
-    say(explain(e));
-  }
+// ---- keys and drops ------------------------------------------------------------------------------------------------
+function showMenu(open: boolean): void {
+  document.body.classList.toggle("menu-open", open);
+  byId("menu")?.setAttribute("aria-expanded", String(open));
 }
-
-async function go(id: string | null, push = true): Promise<void> {
-  document.body.classList.remove("menu-open");
-  current = id;
-  view = emptyView();
-  drawn.clear();
-  if (push) history.pushState(null, "", id ? "/cases/" + id : "/");
-  drawList();
-  drawCase();
-  await live?.open(id).catch((e) => { if ((e as { code?: string }).code) say(explain(e)); });
+const doing: Record<Action, () => void> = {
+  help: showHelp,
+  new: () => go({ page: "start" }),
+  search: () => { showMenu(true); cases?.search.focus(); cases?.search.select(); },
+  down: () => cases?.move(1),
+  up: () => cases?.move(-1),
+  caseAbove: () => step(-1),
+  caseBelow: () => step(1),
+  write: () => page?.focus?.(),
+  bottom: () => undefined, // the conversation knows
+  menu: () => showMenu(true),
+  escape: () => { if (document.body.classList.contains("menu-open")) { showMenu(false); byId("menu")?.focus(); } else clear(); },
+};
+function step(by: 1 | -1): void {
+  const id = cases?.neighbour(by);
+  if (id) go({ page: "case", id, tab: "conversation" });
 }
-window.addEventListener("popstate", () => void go(/^\/cases\/([\w-]+)$/.exec(location.pathname)?.[1] ?? null, false));
-
-// ---- the conversation ------------------------------------------------------------------------------------------
-const drawn = new Map<string, { node: HTMLElement; content: string }>();
-
-function drawCase(): void {
-  const main = document.getElementById("main")!;
-  if (!current) {
-    main.replaceChildren(h("div", { class: "empty" }, h("h1", {}, "What is broken?"), h("p", { class: "quiet" }, "Open a case and paste what you have: a log, a stack trace, an alert.")));
-    return;
-  }
-  main.replaceChildren(
-    h("div", { class: "casehead" }, h("input", { id: "title", "aria-label": "Title of the case", onchange: async (e: Event) => { try { await call("PATCH", "/cases/" + current, { title: (e.target as HTMLInputElement).value }); } catch (x) { say(explain(x)); } } }), h("span", { id: "people", class: "quiet" })),
-    h("div", { id: "log", role: "log", "aria-live": "off", "aria-label": "Conversation", tabindex: 0 }),
-    h("div", { id: "live", class: "visually-hidden", "aria-live": "polite" }),
-    h("div", { id: "queue", "aria-label": "Waiting turns" }),
-    h("p", { id: "notice", class: "error", role: "alert", hidden: true }, notice),
-    h("form", { id: "composer", onsubmit: (e: Event) => { e.preventDefault(); send(); } },
-      h("textarea", { id: "text", rows: 3, "aria-label": "Message", placeholder: "Describe the fault or paste a log. Enter sends, Shift+Enter is a new line.", oninput: typed, onkeydown: (e: KeyboardEvent) => { if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); send(); } } }),
-      h("div", { class: "actions" }, h("span", { id: "count", class: "quiet" }), attachButton(), h("span", { id: "upload", class: "quiet", role: "status" }), h("button", { id: "stop", type: "button", hidden: true, onclick: () => void stop() }, "Stop"), h("button", { class: "primary", id: "send" }, "Send"))));
-  drawn.clear();
-  draw();
-  (document.getElementById("text") as HTMLTextAreaElement).focus();
-}
-
-// ---- files -----------------------------------------------------------------------------------------------------
-function attachButton(): HTMLElement {
-  const input = h("input", { type: "file", multiple: true, hidden: true, "aria-hidden": "true", tabindex: -1, onchange: () => { void attach([...(input.files ?? [])]); input.value = ""; } });
-  return h("span", {}, input, h("button", { id: "attach", type: "button", title: "Upload logs, metrics, configuration; or drop them here", onclick: () => input.click() }, "Attach"));
-}
-async function attach(files: File[]): Promise<void> {
-  const id = current;
-  if (!id) return say("Open a case first; files belong to a case.");
-  say("");
-  for (const file of files) {
-    const show = (text: string) => { const box = document.getElementById("upload"); if (box) box.textContent = text; };
-    show(`${file.name} (${size(file.size)}): 0 %`);
-    try {
-      const stored = await upload(id, file, (percent) => show(`${file.name}: ${percent < 100 ? percent + " %" : "analysing…"}`));
-      show(stored["duplicate_of"] ? `${file.name} is in this case already.` : "");
-      announce(`${file.name} was uploaded and analysed.`);
-    } catch (e) {
-      show("");
-      say(`${file.name}: ${explain(e)}`);
-    }
-  }
-}
-document.addEventListener("dragover", (e) => { if (e.dataTransfer?.types.includes("Files")) { e.preventDefault(); document.body.classList.add("dropping"); } });
-document.addEventListener("dragleave", (e) => { if (!e.relatedTarget) document.body.classList.remove("dropping"); });
-document.addEventListener("drop", (e) => {
-  document.body.classList.remove("dropping");
-  if (!e.dataTransfer?.files.length) return;
-  e.preventDefault();
-  void attach([...e.dataTransfer.files]);
-});
-
-let typingSent = 0;
-function typed(): void {
-  const text = (document.getElementById("text") as HTMLTextAreaElement).value;
-  const n = [...text].length;
-  const count = document.getElementById("count")!;
-  count.textContent = n > 5_000 ? `${n.toLocaleString()} of ${messageMax.toLocaleString()} characters` : "";
-  count.className = n > messageMax ? "error" : "quiet";
-  (document.getElementById("send") as HTMLButtonElement).disabled = n > messageMax;
-  if (current && Date.now() - typingSent > 3_000) { typingSent = Date.now(); void live?.command({ type: "typing", case_id: current, active: true }).catch(() => undefined); }
-}
-
-function send(): void {
-  const area = document.getElementById("text") as HTMLTextAreaElement;
-  const text = area.value;
-  if (!current || text.trim() === "") return;
-  if ([...text].length > messageMax) return say(`This is longer than ${messageMax.toLocaleString()} characters. Send the part around the first error.`);
-  live?.submit(current, text);
-  area.value = "";
-  typed();
-  say("");
-  draw(true);
-}
-async function stop(): Promise<void> {
-  if (!current || !view.running) return;
-  await live?.command({ type: "turn.stop", case_id: current, turn_id: view.running.turn_id }).catch((e) => say(explain(e)));
-}
-
-function block(id: string, who: string, content: string, markdown: boolean, note = ""): HTMLElement {
-  const known = drawn.get(id);
-  const key = content + "\u0000" + note;
-  if (known && known.content === key) return known.node;
-  const body = h("div", { class: "body" });
-  if (markdown) body.innerHTML = render(content);
-  else if (content.length > 3_000 || content.split("\n").length > 30) body.append(h("pre", {}, content.slice(0, 1_200)), h("details", {}, h("summary", {}, `Show all ${content.split("\n").length.toLocaleString()} lines`), h("pre", {}, content)));
-  else body.append(h("pre", {}, content));
-  const node = h("article", { class: markdown ? "assistant" : "user", "data-id": id }, h("h3", {}, who), body, note ? h("p", { class: "note" }, note) : null);
-  if (known) known.node.replaceWith(node);
-  drawn.set(id, { node, content: key });
-  return node;
-}
-const noteOf = (m: Message): string => (m.metadata["failure"] ? "Not finished: " + m.metadata["failure"] : m.metadata["cancelled"] ? "Stopped" : "");
-
-function draw(toEnd = false): void {
-  const log = document.getElementById("log");
-  if (!log || !current) return;
-  const atEnd = toEnd || log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-  const wanted: HTMLElement[] = view.messages.filter((m) => !(view.running && m.role === "assistant" && m.turn_number === view.running.turn_number))
-    .map((m) => block(m.message_id, m.role === "assistant" ? "FaultMaven" : m.role === "system" ? "Analysis" : m.author_name || "Someone", m.content, m.role === "assistant", noteOf(m)));
-  const sent = new Set(view.queue.map((t) => t.client_turn_id).concat(view.running ? [view.running.client_turn_id] : []));
-  for (const p of loadOutbox()) if (p.case_id === current && !sent.has(p.client_turn_id)) wanted.push(block("out-" + p.client_turn_id, "You", p.content, false, "Sending…"));
-  if (view.running) wanted.push(block("run-" + view.running.turn_id, "FaultMaven", view.running.text || "…", true, view.running.attempt > 1 ? `Answering (attempt ${view.running.attempt})…` : "Answering…"));
-  // Only what changed is touched, so that the text does not jump and a selection survives.
-  wanted.forEach((node, i) => { if (log.children[i] !== node) log.insertBefore(node, log.children[i] ?? null); });
-  while (log.children.length > wanted.length) log.lastElementChild!.remove();
-  if (atEnd) log.scrollTop = log.scrollHeight;
-  const last = view.messages[view.messages.length - 1];
-  const queue = document.getElementById("queue")!;
-  const me = loadSession()?.user.user_id;
-  queue.replaceChildren(...view.queue.map((t, i) => h("div", { class: "waiting" }, h("span", {}, `${i + 1}. waiting · ${t.author_name}: ${t.content.slice(0, 80)}`),
-    t.author_id === me ? h("button", { onclick: () => edit(t.turn_id, t.content) }, "Edit") : null,
-    t.author_id === me ? h("button", { onclick: () => void live?.command({ type: "turn.withdraw", case_id: current, turn_id: t.turn_id }).catch((e) => say(explain(e))) }, "Withdraw") : null)),
-    !view.running && view.queue.length === 0 && last?.role === "assistant" ? h("button", { onclick: () => void regenerate(last.turn_number) }, "Answer again") : "");
-  document.getElementById("stop")!.hidden = !view.running;
-  const title = document.getElementById("title") as HTMLInputElement;
-  if (document.activeElement !== title) title.value = String(view.info?.title ?? "");
-  document.title = (view.info?.title ? view.info.title + " · " : "") + "FaultMaven";
-  document.getElementById("people")!.textContent = view.presence.map((p) => p.name + (p.typing ? " is typing…" : "")).join(", ");
-}
-async function regenerate(turnNumber: number): Promise<void> {
-  try {
-    const page = await call("GET", `/cases/${current}/queries?limit=1&offset=${turnNumber - 1}`);
-    await live?.command({ type: "turn.regenerate", case_id: current, turn_id: page.queries[0].turn_id, client_turn_id: crypto.randomUUID() });
-  } catch (e) { say(explain(e)); }
-}
-function edit(turnId: string, content: string): void {
-  const area = h("textarea", { rows: 4, "aria-label": "Edit the waiting message" });
-  area.value = content;
-  const dialog = h("dialog", {}, h("form", { method: "dialog" }, area, h("div", { class: "actions" }, h("button", { value: "cancel" }, "Cancel"), h("button", { class: "primary", value: "save" }, "Save"))));
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue === "save") void live?.command({ type: "turn.edit", case_id: current, turn_id: turnId, content: area.value }).catch((e) => say(explain(e)));
-    dialog.remove();
-  });
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-// ---- live objects ----------------------------------------------------------------------------------------------
-let frame = 0;
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function onObject(o: any): void {
-  if (o.type === "list.changed") {
-    cases = cases.filter((c) => c.case_id !== o.case.case_id);
-    if (!o.deleted && !search) cases.unshift(o.case);
-    drawList();
-    return;
-  }
-  if (o.type === "refused") { say(o.message); const area = document.getElementById("text") as HTMLTextAreaElement | null; if (area && area.value === "") area.value = o.pending.content; }
-  if (o.type === "case.snapshot" && o.case_id === current) view = applySnapshot(o);
-  else if (o.type === "event" && o.case_id === current) {
-    view = applyEvent(view, o);
-    if (view.broken) { view = emptyView(); void live?.reopen(o.case_id).catch(() => undefined); return; }
-    if (o.kind === "turn_completed") announce("FaultMaven has answered.");
-    if (o.kind === "turn_started") announce("FaultMaven is answering.");
-  } else if (o.type === "presence" && o.case_id === current) view = { ...view, presence: o.users };
-  else if (o.type === "lagging") say("This connection is slow; the page goes on from the log.");
-  else if (o.type === "case.removed" && o.case_id === current) { say("This case was deleted or is no longer shared with you."); void go(null); }
-  // Several objects in one frame are drawn once.
-  if (!frame) frame = requestAnimationFrame(() => { frame = 0; draw(); });
-}
-function announce(text: string): void {
-  const box = document.getElementById("live");
-  if (box) box.textContent = text;
-}
-
 document.addEventListener("keydown", (e) => {
-  if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); document.body.classList.add("menu-open"); document.getElementById("search")?.focus(); }
-  if (e.key === "Escape" && document.body.classList.contains("menu-open")) document.body.classList.remove("menu-open");
-  else if (e.key === "Escape" && view.running && !document.querySelector("dialog[open]")) void stop();
-  if (e.key === "?" && !inField(e.target) && loadSession()) { e.preventDefault(); showHelp(); }
-  if (e.altKey && e.key.toLowerCase() === "n") { e.preventDefault(); void newCase(); }
-  if (e.altKey && (e.key === "ArrowDown" || e.key === "ArrowUp") && cases.length > 0) {
-    e.preventDefault();
-    const at = cases.findIndex((c) => c.case_id === current), step = e.key === "ArrowDown" ? 1 : -1;
-    void go(cases[(at + step + cases.length) % cases.length]!.case_id);
-  }
+  if (!live || e.defaultPrevented || document.querySelector("dialog[open]")) return;
+  const action = actionOf(e);
+  const plain = !inField(e.target) && !e.ctrlKey && !e.metaKey && !e.altKey;
+  if (plain && page?.key?.(e)) return e.preventDefault();
+  if (!action) return;
+  e.preventDefault();
+  doing[action]();
 });
-window.addEventListener("signed-out", () => void showSignIn());
-void showApp();
+dropTarget((files) => {
+  if (!live) return;
+  if (page instanceof CasePage || page instanceof StartPage) page.attach(files);
+  else fail("Files belong to a case: open one, then drop them there.");
+});
+window.addEventListener("beforeunload", (e) => { if (uploads.busy) e.preventDefault(); });
+enter();

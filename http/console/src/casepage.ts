@@ -1,0 +1,167 @@
+// One case: its head, its parts (conversation, files, timeline) and the live state they share.
+//   live connection → CasePage.receive → view → the part that is shown
+import { call } from "./api";
+import { explain } from "./advice";
+import { CaseHead } from "./casehead";
+import { Composer } from "./composer";
+import { Conversation } from "./conversation";
+import { h } from "./dom";
+import type { Live } from "./live";
+import { clear, fail, speak, tell } from "./notices";
+import { pendingOf, type Pending } from "./outbox";
+import { link, type Go, type Page } from "./page";
+import { Queue } from "./queue";
+import type { Upload, Uploads } from "./uploads";
+import { progressLine } from "./uploads";
+import { applyEvent, applySnapshot, emptyView, isOver, prependMessages, type Message, type View } from "./view";
+
+type Tab = "conversation" | "files";
+export interface CaseContext { me: string; live: Live; uploads: Uploads; go: Go; deleted(id: string): void; restored(id: string): void }
+
+const olderAtOnce = 50;
+
+export class CasePage implements Page {
+  private view: View = emptyView();
+  private readonly head: CaseHead;
+  private readonly tabs = h("nav", { class: "tabs", "aria-label": "Parts of the case" });
+  private readonly conversation: Conversation;
+  private readonly queue: Queue;
+  private readonly composer: Composer;
+  private readonly over = h("p", { class: "note-box", hidden: true }, "This case is over. It can be read, not continued.");
+  private readonly talk: HTMLElement;
+  private readonly part = h("div", { class: "part" });
+  private readonly unwatch: () => void;
+  private frame = 0;
+  private loadingOlder = false;
+  private gone = false;
+  readonly node: HTMLElement;
+
+  constructor(readonly id: string, private tab: Tab, private readonly context: CaseContext) {
+    const { live, me } = context;
+    const refused = (e: unknown) => fail(explain(e));
+    this.head = new CaseHead(id, me, context);
+    this.conversation = new Conversation({ regenerate: (n) => void this.regenerate(n), older: () => void this.older(), resend: (content) => this.composer.giveBack(content) });
+    this.queue = new Queue({
+      edit: (t, content) => void live.command({ type: "turn.edit", case_id: id, turn_id: t.turn_id, content }).catch(refused),
+      withdraw: (t) => void live.command({ type: "turn.withdraw", case_id: id, turn_id: t.turn_id }).then(() => { if (this.composer.empty) this.composer.giveBack(t.content); }, refused),
+    });
+    this.composer = new Composer(me, id, {
+      send: (content) => { clear(); live.submit(id, content); this.composer.clear(); this.drawSoon(); this.conversation.toEnd(false); },
+      stop: () => { const t = this.view.running; if (t) void live.command({ type: "turn.stop", case_id: id, turn_id: t.turn_id }).catch(refused); },
+      typing: (active) => void live.command({ type: "typing", case_id: id, active }).catch(() => undefined),
+      attach: (files) => this.attach(files),
+      trouble: fail,
+    });
+    this.talk = h("div", { class: "talk" }, this.conversation.node, this.queue.node, this.over, this.composer.node);
+    this.node = h("div", { class: "casepage" }, this.head.node, this.tabs, this.part);
+    this.unwatch = context.uploads.watch((u) => this.uploaded(u));
+    this.showTab(tab);
+  }
+
+  title(): string { return String(this.view.info?.title ?? "Case"); }
+  focus(): void { if (this.tab === "conversation") this.composer.focus(); else this.part.querySelector<HTMLElement>("h2")?.focus(); }
+  key(e: KeyboardEvent): boolean {
+    if (this.tab !== "conversation") return false;
+    if (e.key === "w") { this.composer.focus(); return true; }
+    if (e.key === "g") { this.conversation.toEnd(true); return true; }
+    return false;
+  }
+  dispose(): void {
+    this.gone = true;
+    this.composer.save();
+    this.unwatch();
+    cancelAnimationFrame(this.frame);
+    this.head.dispose();
+    this.conversation.dispose();
+  }
+
+  showTab(tab: Tab): void {
+    this.tab = tab;
+    this.part.replaceChildren(this.talk);
+    this.drawTabs();
+    this.draw();
+  }
+  private drawTabs(): void {
+    if (this.gone) return;
+    const tab = (name: Tab, text: string) => link(this.context.go, { page: "case", id: this.id, tab: "conversation" }, { "aria-current": this.tab === name ? "page" : undefined }, text);
+    const focused = [...this.tabs.children].indexOf(document.activeElement as Element);
+    this.tabs.replaceChildren(tab("conversation", "Conversation"));
+    if (focused >= 0) (this.tabs.children[focused] as HTMLElement | undefined)?.focus();
+  }
+  attach(files: readonly File[], type = ""): void {
+    if (isOver(this.view)) return fail("This case is over; files cannot be added. Open a new case for them.");
+    clear();
+    this.context.uploads.add(this.id, files, type);
+  }
+  private uploaded(u: Upload): void {
+    if (u.caseId !== this.id) return;
+    this.composer.upload.textContent = progressLine(this.context.uploads.of(this.id));
+    if (u.state === "done") { speak([`${u.file.name} was uploaded and analysed.`]); if (u.message) tell(`${u.file.name}: ${u.message}`); }
+    if (u.state === "failed" && this.tab !== "files") fail(`${u.file.name}: ${u.message}`, { text: "Try again", run: () => this.context.uploads.retry(u.id) });
+  }
+
+  // ---- live ---------------------------------------------------------------------------------------------------------
+  get seq(): number | undefined { return this.view.seq > 0 && !this.view.broken ? this.view.seq : undefined; }
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  receive(o: any): void {
+    if (o.type === "case.snapshot") {
+      this.view = applySnapshot(o);
+    } else if (o.type === "event") {
+      this.view = applyEvent(this.view, o);
+      if (this.view.broken) {
+        this.view = emptyView();
+        void this.context.live.reopen(this.id).catch(() => undefined);
+        return;
+      }
+    } else if (o.type === "presence") {
+      this.view = { ...this.view, presence: o.users };
+    } else if (o.type === "lagging") {
+      tell("This connection is slow; the page goes on from the log.");
+    }
+    this.drawSoon();
+  }
+  refused(p: Pending, why: Error): void {
+    this.composer.giveBack(p.content);
+    fail(explain(why));
+    this.drawSoon();
+  }
+  drawSoon(): void {
+    // Several objects in one frame are drawn once.
+    if (this.frame === 0 && !this.gone) this.frame = requestAnimationFrame(() => { this.frame = 0; this.draw(); });
+  }
+  private draw(): void {
+    if (this.gone) return;
+    this.head.draw(this.view);
+    document.title = `${this.title()} · FaultMaven`;
+    if (this.tab !== "conversation") return;
+    this.conversation.draw(this.view, pendingOf(this.context.me, this.id), this.context.me);
+    this.queue.draw(this.view.queue, this.context.me);
+    this.composer.setRunning(this.view.running !== null);
+    this.over.hidden = !isOver(this.view);
+    this.composer.node.hidden = isOver(this.view);
+  }
+
+  private async regenerate(turnNumber: number): Promise<void> {
+    try {
+      const page = await call("GET", `/cases/${this.id}/queries?limit=1&offset=${turnNumber - 1}`);
+      await this.context.live.command({ type: "turn.regenerate", case_id: this.id, turn_id: page.queries[0].turn_id, client_turn_id: crypto.randomUUID() });
+    } catch (e) {
+      fail(explain(e));
+    }
+  }
+  private async older(): Promise<void> {
+    if (this.loadingOlder) return;
+    this.loadingOlder = true;
+    try {
+      const offset = Math.max(0, this.view.older - olderAtOnce);
+      const page = await call("GET", `/cases/${this.id}/messages?limit=${Math.min(olderAtOnce, this.view.older)}&offset=${offset}`);
+      if (this.gone) return;
+      this.view = prependMessages(this.view, page.messages as Message[]);
+      this.draw();
+    } catch (e) {
+      fail(explain(e), { text: "Try again", run: () => void this.older() });
+    } finally {
+      this.loadingOlder = false;
+    }
+  }
+}
