@@ -61,6 +61,11 @@ public:
 
   // ---- commands -------------------------------------------------------------------------------------------
   void on_command(case_command command) {
+    if (auto* j = std::get_if<show_job>(&command)) {
+      for (auto& l : st.listeners)
+        l.sink->on_job(st.id, j->what);
+      return;
+    }
     st.last_used = now_steady();
     if (auto* d = std::get_if<detach>(&command))
       return drop_listener(d->sink);
@@ -128,6 +133,7 @@ public:
     presence_changed();
   }
   void handle(detach&, case_command&) {}
+  void handle(show_job&, case_command&) {}
   void handle(set_presence& c, case_command&) {
     for (auto& l : st.listeners)
       if (l.sink == c.sink) {

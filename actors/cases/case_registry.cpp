@@ -123,7 +123,7 @@ void deliver(registry_pointer self, case_id id, case_command command) {
     caf::anon_send(found->second.actor, std::move(command));
     return;
   }
-  if (std::holds_alternative<detach>(command))
+  if (std::holds_alternative<detach>(command) || std::holds_alternative<show_job>(command))
     return; // a case that is not loaded has no listeners
   if (id.empty() || id.value.size() > 64)
     return refuse(command, make_failure(errc::not_found, "There is no such case, or you have no access to it."));

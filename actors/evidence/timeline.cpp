@@ -241,7 +241,7 @@ void keep_weightiest(std::vector<timeline_moment>& moments, std::size_t most) {
   moments = std::move(kept);
 }
 
-std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analysis& a, const timeline_limits& bounds) {
+std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analysis& a, const timeline_limits& bounds, const work_control& control) {
   const auto layout = infer_layout(bytes.substr(0, 64U << 10));
   builder b{a, bounds, {}, {}, {}, 0, SIZE_MAX, {}, false};
   unroller years, days;
@@ -255,6 +255,11 @@ std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analys
     line = line.substr(0, line_bytes_scanned);
     if (number >= a.assignments.size())
       break;
+    if (number % 4'096 == 4'095) {
+      if (control.stopped())
+        return {};
+      control.tell((bytes.size() + at) / 2, bytes.size());
+    }
     const auto id = a.assignments[number++];
     const auto s = line.empty() ? std::nullopt : stamp_of(line, layout);
     const auto when = !s ? 0 : s->date_known && s->year_known ? s->ms : (s->date_known ? years : days).next(*s);

@@ -4,6 +4,7 @@
 
 #include "actors/evidence/log_triage.hpp"
 #include "protocol/base/failure.hpp"
+#include "protocol/base/work_control.hpp"
 #include "protocol/model/case.hpp"
 #include "protocol/model/files.hpp"
 
@@ -23,7 +24,7 @@ struct timeline_limits {
 
 /// What a log says over time: bursts of lines that speak of trouble, the first line of every template, begin, end and
 /// long silence. Needs an analysis of the same bytes with assignments; the other form makes it.
-std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analysis& a, const timeline_limits& bounds = {});
+std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analysis& a, const timeline_limits& bounds = {}, const work_control& control = {});
 std::vector<timeline_moment> moments_of_log(std::string_view bytes, const timeline_limits& bounds = {});
 
 /// Keeps the `most` weightiest, in the order they had.

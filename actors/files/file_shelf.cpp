@@ -113,6 +113,7 @@ outcome<std::vector<timeline_moment>> read_moments(std::string_view json) {
   return out;
 }
 
+failure cancelled() { return make_conflict("CANCELLED", "The analysis was cancelled; the file was not kept."); }
 failure no_file() { return make_failure(errc::not_found, "There is no such file in this case."); }
 bool sane_id(const std::string& id) {
   return id.starts_with("file_") && id.size() == 17 && std::all_of(id.begin() + 5, id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -143,7 +144,7 @@ std::string safe_file_name(std::string_view given) {
   return name.empty() || name == "." || name == ".." ? "file" : name;
 }
 
-outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& who, const case_id& id, const new_file& file) {
+outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& who, const case_id& id, const new_file& file, const work_control& control) {
   if (!file.bytes || file.bytes->empty()) {
     auto f = make_failure(errc::invalid, "The file is empty.");
     return f.with_fact("field", "file");
@@ -152,6 +153,8 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
     return make_failure(errc::too_large, "A file may have " + std::to_string(settings_.upload_bytes_max) + " bytes; this one has " + std::to_string(file.bytes->size()) + ".");
   const auto sha = sha256_hex(*file.bytes);
   std::lock_guard one{gate(id)};
+  if (control.stopped())
+    return cancelled();
   auto held = list(id);
   if (!held)
     return held.error();
@@ -185,7 +188,12 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
   f.uploaded_at = deps_.clock->now();
   if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "content", "application/octet-stream", *file.bytes); !w)
     return w.error();
-  auto a = deps_.analyse(f.name, f.content_type, *file.bytes, file.data_type);
+  auto a = deps_.analyse(f.name, f.content_type, *file.bytes, file.data_type, control);
+  if (control.stopped()) {
+    if (auto gone = deps_.blobs->remove(folder(id, f.id) + "content"); !gone)
+      log::warn("files", "the bytes of a cancelled upload stay behind: " + gone.error().detail);
+    return cancelled();
+  }
   f.data_type = a.data_type;
   f.confidence = a.confidence;
   f.summary = a.summary;
@@ -274,7 +282,7 @@ outcome<std::vector<timeline_moment>> file_shelf::moments(const case_file& f) co
   auto bytes = deps_.blobs->read(folder(f.in_case, f.id) + "content", 0, f.bytes);
   if (!bytes)
     return bytes.error();
-  auto moments = deps_.analyse(f.name, f.content_type, *bytes, f.data_type).moments;
+  auto moments = deps_.analyse(f.name, f.content_type, *bytes, f.data_type, {}).moments;
   if (auto w = write_blob(*deps_.blobs, key, "application/json", moments_json(moments)); !w)
     log::warn("files", "a file's timeline is not kept: " + w.error().detail);
   return moments;

@@ -4,6 +4,7 @@
 
 #include "actors/evidence/timeline.hpp"
 #include "protocol/base/random.hpp"
+#include "protocol/base/work_control.hpp"
 #include "protocol/messages/files_actor.hpp"
 #include "storage/ports/blob_store.hpp"
 
@@ -18,9 +19,9 @@ struct file_settings {
   std::size_t case_files_max = 200;
   evidence::timeline_limits timeline;
 };
-/// Pure: name, declared type and bytes in, result out. Never throws.
+/// Pure: name, declared type and bytes in, result out. Never throws. What it gives after a stop is not looked at.
 using analyse_file = std::function<file_analysis(const std::string& name, const std::string& content_type, std::string_view bytes,
-                                                 const std::string& chosen_type)>;
+                                                 const std::string& chosen_type, const work_control& control)>;
 
 struct file_deps {
   blob_store_ptr blobs;
@@ -33,8 +34,8 @@ class file_shelf {
 public:
   file_shelf(file_settings settings, file_deps deps) : settings_(settings), deps_(std::move(deps)) {}
 
-  /// Same bytes twice in a case: the file that is there, with duplicate_of set.
-  outcome<std::pair<case_file, file_analysis>> put(const principal& who, const case_id& id, const new_file& file);
+  /// Same bytes twice in a case: the file that is there, with duplicate_of set. Stopped: conflict CANCELLED, nothing stays.
+  outcome<std::pair<case_file, file_analysis>> put(const principal& who, const case_id& id, const new_file& file, const work_control& control = {});
   outcome<std::vector<case_file>> list(const case_id& id) const; ///< oldest first
   outcome<case_file> read(const case_id& id, const std::string& file) const;
   outcome<std::string> analysis(const case_id& id, const std::string& file) const;

@@ -75,9 +75,33 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
   const auto readers = d.readers;
   return {
       [d](store_file& m) {
-        const bool taken = d.work->submit([d, who = m.who, id = m.in_case, file = std::move(m.file), answer = m.answer] {
+        job what;
+        what.kind = "file_analysis";
+        what.subject = safe_file_name(m.file.name);
+        what.started_by = m.who.user;
+        what.in_case = m.in_case;
+        what.total = m.file.bytes ? m.file.bytes->size() : 0;
+        auto begun = d.jobs->begin(std::move(what));
+        if (!begun) {
+          m.begun(begun.error());
+          return m.answer(begun.error());
+        }
+        const auto id = begun->id;
+        if (m.begun)
+          m.begun(std::move(*begun));
+        const reply<std::pair<case_file, file_analysis>> answer{[d, id, to = m.answer](outcome<std::pair<case_file, file_analysis>> r) {
+          if (r)
+            d.jobs->finish(id, "completed", {}, r->first.id);
+          else
+            d.jobs->finish(id, "failed", r.error().detail);
+          to(std::move(r));
+        }};
+        const bool taken = d.work->submit([d, id, who = m.who, in_case = m.in_case, file = std::move(m.file), answer] {
+          const auto control = d.jobs->start(id);
+          if (!control)
+            return answer(make_conflict("CANCELLED", "The analysis was cancelled before it began."));
           try {
-            auto stored = d.shelf->put(who, id, file);
+            auto stored = d.shelf->put(who, in_case, file, *control);
             if (!stored)
               return answer(stored.error());
             if (!stored->first.duplicate_of.empty())
@@ -89,7 +113,7 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
           }
         });
         if (!taken)
-          m.answer(overloaded());
+          answer(overloaded());
       },
       [shelf, readers](list_files& m) { run(readers, m.answer, [shelf, id = m.in_case] { return shelf->list(id); }); },
       [shelf, readers](read_file& m) { run(readers, m.answer, [shelf, id = m.in_case, file = m.id] { return shelf->read(id, file); }); },

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/files/file_shelf.hpp"
+#include "actors/support/job_book.hpp"
 #include "actors/support/offload.hpp"
 #include "protocol/messages/case_registry_actor.hpp"
 
@@ -16,6 +17,7 @@ struct files_actor_deps {
   offload_ptr work;   ///< uploads and their analysis
   offload_ptr readers; ///< lists and contents; must not wait behind analysis
   case_registry_actor registry;
+  job_book_ptr jobs;
 };
 
 files_actor spawn_files(caf::actor_system& system, files_actor_deps deps);

@@ -8,49 +8,15 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <atomic>
-#include <deque>
-#include <mutex>
 
 namespace fm {
 namespace {
 constexpr std::size_t bulk_max = 1'000;
 
-/// Jobs are written by the executor and read by the actor.
-class job_table {
-public:
-  explicit job_table(std::size_t most) : most_(most) {}
-  void put(const knowledge_job& job) {
-    std::lock_guard lock{mutex_};
-    for (auto& j : jobs_)
-      if (j.id == job.id) {
-        j = job;
-        return;
-      }
-    if (jobs_.size() >= most_) {
-      const auto old = std::find_if(jobs_.begin(), jobs_.end(), [](auto& j) { return j.status != "running"; });
-      jobs_.erase(old == jobs_.end() ? jobs_.begin() : old);
-    }
-    jobs_.push_back(job);
-  }
-  std::optional<knowledge_job> find(const std::string& id) const {
-    std::lock_guard lock{mutex_};
-    for (auto& j : jobs_)
-      if (j.id == id)
-        return j;
-    return std::nullopt;
-  }
-
-private:
-  mutable std::mutex mutex_;
-  std::deque<knowledge_job> jobs_;
-  std::size_t most_;
-};
-
 struct shared {
   knowledge_actor_deps deps;
-  job_table jobs;
   std::atomic<bool> loaded{false};
-  explicit shared(knowledge_actor_deps d) : deps(std::move(d)), jobs(deps.jobs_max) {}
+  explicit shared(knowledge_actor_deps d) : deps(std::move(d)) {}
 };
 using shared_ptr = std::shared_ptr<shared>;
 
@@ -90,38 +56,50 @@ auto guarded(const principal& who, const std::string& id, F f) {
   };
 }
 
-void start_job(const shared_ptr& s, knowledge_job job, const reply<knowledge_job>& answer,
-               std::function<void(knowledge_base&, knowledge_job&, const std::function<void()>&)> work) {
+/// What a job does with each of its pieces: nothing, or why it failed.
+using job_step = std::function<std::optional<failure>(knowledge_base&, std::size_t)>;
+
+/// Does the steps one after the other until all are done or somebody cancels; a step that failed does not end the rest.
+void run_steps(const shared_ptr& s, const std::string& id, std::size_t steps, const job_step& step) {
+  const auto control = s->deps.jobs->start(id);
+  if (!control)
+    return; // cancelled while it waited
+  std::uint64_t done = 0, failed = 0;
+  std::string first;
+  try {
+    for (std::size_t i = 0; i < steps; ++i) {
+      if (control->stopped())
+        return s->deps.jobs->finish(id, "cancelled");
+      if (auto f = step(*s->deps.base, i)) {
+        ++failed;
+        if (first.empty())
+          first = f->detail;
+      } else {
+        ++done;
+      }
+      s->deps.jobs->progress(id, done, failed, steps);
+    }
+    s->deps.jobs->finish(id, failed == 0 ? "completed" : "failed", first);
+  } catch (const std::exception& e) {
+    log::error("knowledge", std::string{"a job failed: "} + e.what());
+    s->deps.jobs->finish(id, "failed", "The knowledge base could not do this; the server's log says why.");
+  }
+}
+
+void start_job(const shared_ptr& s, job what, const reply<job>& answer, job_step step) {
   if (!s->loaded)
     return answer(make_unavailable("The knowledge base is still being read; please try again."));
-  job.id = random_id(*s->deps.random, "job_");
-  job.started_at = s->deps.clock->now();
-  s->jobs.put(job);
-  const bool taken = s->deps.work->submit([s, job, work = std::move(work)]() mutable {
-    try {
-      work(*s->deps.base, job, [&] { s->jobs.put(job); });
-      job.status = job.failed == 0 ? "completed" : "failed";
-    } catch (const std::exception& e) {
-      job.status = "failed";
-      job.error = e.what();
-    }
-    s->jobs.put(job);
-  });
+  auto begun = s->deps.jobs->begin(std::move(what));
+  if (!begun)
+    return answer(begun.error());
+  const bool taken = s->deps.work->submit([s, id = begun->id, steps = static_cast<std::size_t>(begun->total), step = std::move(step)] { run_steps(s, id, steps, step); });
   if (!taken) {
-    job.status = "failed";
-    job.error = "Too much work waits.";
-    s->jobs.put(job);
+    s->deps.jobs->finish(begun->id, "failed", "Too much work waits.");
     auto f = make_failure(errc::overloaded, "Too much work waits; please try again.");
     f.retry_after = std::chrono::seconds{1};
     return answer(f);
   }
-  answer(job);
-}
-
-void note_failure(knowledge_job& job, const failure& f) {
-  ++job.failed;
-  if (job.error.empty())
-    job.error = f.detail;
+  answer(std::move(*begun));
 }
 
 knowledge_actor::behavior_type knowledge_impl(knowledge_actor::pointer, shared_ptr s) {
@@ -168,55 +146,41 @@ knowledge_actor::behavior_type knowledge_impl(knowledge_actor::pointer, shared_p
           auto f = make_failure(errc::invalid, "document_ids must name 1 to " + std::to_string(bulk_max) + " documents.");
           return m.answer(f.with_fact("field", "document_ids"));
         }
-        knowledge_job job;
+        fm::job job;
         job.kind = m.remove ? "bulk_delete" : "bulk_update";
         job.total = m.ids.size();
         job.started_by = m.who.user;
-        start_job(s, job, m.answer, [who = m.who, ids = m.ids, patch = m.patch, remove = m.remove](knowledge_base& b, knowledge_job& j, const std::function<void()>& tell) {
-          for (auto& id : ids) {
-            const auto one = guarded(who, id, [&](knowledge_base& base) -> outcome<done_t> {
-              if (remove)
-                return base.remove(who.user, id);
-              if (auto changed = base.change(who.user, id, patch, {}); !changed)
-                return changed.error();
-              return done;
-            })(b);
-            if (one)
-              ++j.done;
-            else
-              note_failure(j, one.error());
-            tell();
-          }
+        start_job(s, job, m.answer, [who = m.who, ids = m.ids, patch = m.patch, remove = m.remove](knowledge_base& b, std::size_t i) -> std::optional<failure> {
+          const auto& id = ids[i];
+          const auto one = guarded(who, id, [&](knowledge_base& base) -> outcome<done_t> {
+            if (remove)
+              return base.remove(who.user, id);
+            if (auto changed = base.change(who.user, id, patch, {}); !changed)
+              return changed.error();
+            return done;
+          })(b);
+          return one ? std::nullopt : std::optional{one.error()};
         });
       },
       [s](install_starter_pack& m) {
         if (m.global && !is_admin(m.who))
           return m.answer(only_admins());
-        knowledge_job job;
+        fm::job job;
         job.kind = "starter_pack";
         job.total = s->deps.starter_pack.size();
         job.started_by = m.who.user;
         const knowledge_scope scope{m.global ? user_id{} : m.who.user};
-        start_job(s, job, m.answer, [s, scope, who = m.who.user](knowledge_base& b, knowledge_job& j, const std::function<void()>& tell) {
-          for (auto& runbook : s->deps.starter_pack) {
-            auto draft = draft_of(runbook);
-            draft.scope = scope;
-            if (b.has_title(scope, draft.title)) {
-              ++j.done;
-            } else if (auto added = b.add(who, std::move(draft)); added) {
-              ++j.done;
-            } else {
-              note_failure(j, added.error());
-            }
-            tell();
-          }
+        start_job(s, job, m.answer, [s, scope, who = m.who.user](knowledge_base& b, std::size_t i) -> std::optional<failure> {
+          auto draft = draft_of(s->deps.starter_pack[i]);
+          draft.scope = scope;
+          if (b.has_title(scope, draft.title))
+            return std::nullopt;
+          auto added = b.add(who, std::move(draft));
+          return added ? std::nullopt : std::optional{added.error()};
         });
       },
       [s](read_knowledge_job& m) {
-        auto job = s->jobs.find(m.id);
-        if (!job || (job->started_by != m.who.user && !is_admin(m.who)))
-          return m.answer(make_failure(errc::not_found, "There is no such job."));
-        m.answer(*job);
+        m.answer(s->deps.jobs->find(m.who.user, m.id));
       },
   };
 }

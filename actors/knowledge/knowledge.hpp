@@ -1,7 +1,8 @@
-// The knowledge actor: takes questions and documents, does the work on the bounded executor, keeps the jobs.
+// The knowledge actor: takes questions and documents, does the work on the bounded executor, as jobs when it is long.
 #pragma once
 
 #include "actors/knowledge/knowledge_base.hpp"
+#include "actors/support/job_book.hpp"
 #include "actors/support/offload.hpp"
 #include "protocol/messages/knowledge_actor.hpp"
 
@@ -18,7 +19,7 @@ struct knowledge_actor_deps {
   clock_ptr clock;
   random_ptr random;
   std::vector<packed_runbook> starter_pack;
-  std::size_t jobs_max = 1'000; ///< remembered; the oldest finished one goes first
+  job_book_ptr jobs;
 };
 
 /// Loads the base in the background first; until that is done questions are answered with unavailable.

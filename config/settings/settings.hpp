@@ -176,6 +176,11 @@ struct settings {
   } knowledge;
 
   struct {
+    std::size_t remembered_max = 1'000;
+    std::size_t unfinished_per_user_max = 100;
+  } jobs;
+
+  struct {
     std::string base_url;
     std::string api_key;
     std::string model;

@@ -258,6 +258,9 @@ std::vector<setting_info> make_table() {
       FM_ROW(knowledge.file_bytes_max, (v::bytes{kib, 64 * mib}), {"Longest PDF, DOCX or HTML file of a document; above: 413. http.body_bytes_max must leave room for it."}),
       FM_ROW(knowledge.pdf_pages_max, (v::whole{1, 10'000}), {"Pages of a PDF; above: 413."}),
 
+      FM_ROW(jobs.remembered_max, (v::whole{10, 1'000'000}), {"Jobs that are remembered; the oldest finished one is forgotten first."}),
+      FM_ROW(jobs.unfinished_per_user_max, (v::whole{1, 100'000}), {"Jobs of one user that may wait or run; above: 503."}),
+
       FM_ROW(llm.base_url, v::url{},
              {"An OpenAI-compatible service, as https://api.openai.com/v1 or http://127.0.0.1:11434/v1. "
               "Empty: the built-in analyst answers."}),

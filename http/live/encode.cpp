@@ -27,6 +27,18 @@ std::string presence_frame(const case_id& id, const std::vector<presence_entry>&
   return out;
 }
 
+std::string job_frame(const case_id& id, const job& j) {
+  std::string out;
+  json_writer w{out};
+  w.begin_object().member("type", "file_progress").member("case_id", id.value).member("job_id", j.id).member("status", j.status);
+  w.member("file_name", j.subject).member("file_id", j.result).member("done", j.done).member("total", j.total);
+  w.member("progress_percentage", j.total == 0 ? 0U : 100 * std::min(j.total, j.done) / j.total);
+  if (!j.error.empty())
+    w.key("error").begin_object().member("message", j.error).end_object();
+  w.end_object();
+  return out;
+}
+
 std::string list_changed_frame(const case_summary& s, bool deleted) {
   std::string out;
   json_writer w{out};
@@ -106,6 +118,16 @@ const std::vector<live_object_info>& live_objects() {
         {"data", object, "By kind: see the schema of that name", true}}},
       {"presence", "Who is in a case: transient, without seq.",
        {of_case, {"users", list, "user_id, name, typing, focus, since", true}}},
+      {"file_progress", "How far the analysis of an uploaded file is: transient, without seq; what it finds comes as message_added.",
+       {of_case,
+        {"job_id", text, "As in GET /jobs/{id}", true},
+        {"status", text, "queued, running, completed, failed, cancelled", true},
+        {"file_name", text, "Of the upload", true},
+        {"file_id", text, "Once it is there; else empty", true},
+        {"done", integer, "Bytes", true},
+        {"total", integer, "Bytes", true},
+        {"progress_percentage", integer, "0 to 100", true},
+        {"error", object, "message: why it failed"}}},
       {"list.changed", "A case of the watched list changed.",
        {{"deleted", boolean, "It is gone from the list", true}, {"case", object, "Its line in the list", true}}},
       {"case.removed", "Access to an open case was lost, or it was deleted; nothing more of it follows.", {of_case}},

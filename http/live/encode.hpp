@@ -14,6 +14,7 @@ frame_ptr frame_of(const shared_event_ptr& event);
 
 std::string snapshot_frame(const case_snapshot& s);
 std::string presence_frame(const case_id& id, const std::vector<presence_entry>& who);
+std::string job_frame(const case_id& id, const job& what);
 std::string list_changed_frame(const case_summary& s, bool deleted);
 std::string welcome_frame(const live_deps& deps, const std::string& connection, const authenticated& who);
 std::string heartbeat_frame(timestamp now);

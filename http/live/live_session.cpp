@@ -432,6 +432,20 @@ void live_session::on_presence(const case_id& id, const presence_list& who) noex
   wake();
 }
 
+void live_session::on_job(const case_id& id, const std::shared_ptr<const job>& what) noexcept {
+  {
+    thread_local std::pair<std::shared_ptr<const job>, frame_ptr> last;
+    std::lock_guard lock{mutex_};
+    const auto* c = find(id);
+    if (!c || !c->answered || ended_ || !has_room())
+      return; // transient, as presence is
+    outbox_.push(shared_frame(last, what, [&] { return job_frame(id, *what); }));
+    if (!must_wake())
+      return;
+  }
+  wake();
+}
+
 void live_session::on_case_changed(const std::shared_ptr<const case_summary>& summary, bool deleted) noexcept {
   {
     thread_local std::pair<std::shared_ptr<const case_summary>, frame_ptr> last;

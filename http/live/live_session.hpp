@@ -69,6 +69,7 @@ public:
   // ---- actor threads --------------------------------------------------------------------------------------
   void on_event(const shared_event_ptr& event) noexcept override;
   void on_presence(const case_id& id, const presence_list& who) noexcept override;
+  void on_job(const case_id& id, const std::shared_ptr<const job>& what) noexcept override;
   void on_removed(const case_id& id) noexcept override;
   void on_lost(const case_id& id) noexcept override;
   void on_case_changed(const std::shared_ptr<const case_summary>& summary, bool deleted) noexcept override;

@@ -59,6 +59,10 @@ void store(const rest_deps_ptr& rest, const exchange_ptr& x) {
   if (!found)
     return x->fail(invalid_field("file", "The form must have a part named file."));
   x->in.body.clear();
+  if (x->in.header("prefer").find("respond-async") != std::string_view::npos) {
+    m.begun = answering<job>(x, [](const exchange_ptr& x, job& j) { x->respond(job_answer(202, j)); });
+    return tell(rest->files, std::move(m)); // how it ends is the job's to say
+  }
   ask(rest->files, x, std::move(m), [x](const std::pair<case_file, file_analysis>& stored) {
     auto& [f, a] = stored;
     auto r = json_response(201, [&, &f = f, &a = a](json_writer& w) {
@@ -262,7 +266,7 @@ void add_file_routes(router& routes, const rest_deps_ptr& deps) {
     r.asks = std::move(asks);
     routes.add(std::move(r));
   };
-  with("POST", "/data", "Uploads a file (multipart: file, description, data_type), analyses it and tells the case", {201, 404, 413, 415, 422},
+  with("POST", "/data", "Uploads a file (multipart: file, description, data_type), analyses it and tells the case; Prefer: respond-async answers with the job", {201, 202, 404, 409, 413, 415, 422},
        [deps](const exchange_ptr& x) { upload(deps, x); });
   with("GET", "/data", "The files of a case, oldest first", {200, 404}, [deps](const exchange_ptr& x) { list(deps, x, "data"); }, {"limit", "offset"});
   with("GET", "/data/{id}", "One file with its analysis", {200, 404}, [deps](const exchange_ptr& x) { one(deps, x); });

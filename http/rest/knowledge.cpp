@@ -27,19 +27,6 @@ response document_answer(int status, const knowledge_document& d, const std::str
   r.with("ETag", "\"" + std::to_string(d.version) + "\"");
   return r;
 }
-response job_answer(int status, const knowledge_job& j) {
-  auto r = json_response(status, [&](json_writer& w) {
-    w.member("job_id", j.id).member("kind", j.kind).member("status", j.status).member("total", j.total).member("done", j.done);
-    w.member("failed", j.failed).member("progress_percentage", j.total == 0 ? 100 : 100 * (j.done + j.failed) / j.total);
-    if (!j.error.empty())
-      w.key("error").begin_object().member("message", j.error).end_object();
-    w.member("started_at", to_iso8601(j.started_at));
-  });
-  if (status == 202)
-    r.with("Location", "/api/v1/knowledge/jobs/" + j.id).with("Retry-After", "1");
-  return r;
-}
-
 /// What the two families of routes differ in: whose documents.
 struct family {
   bool own = false;
@@ -312,13 +299,13 @@ void bulk(const rest_deps_ptr& rest, bool removing, const exchange_ptr& x) {
   }
   if (refused_body(x, *body))
     return;
-  ask(rest->knowledge, x, std::move(m), [x](const knowledge_job& j) { x->respond(job_answer(202, j)); });
+  ask(rest->knowledge, x, std::move(m), [x](const job& j) { x->respond(job_answer(202, j)); });
 }
 
 void starter_pack(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
   if (f.refused(x))
     return;
-  ask(rest->knowledge, x, install_starter_pack{who_of(x), !f.own, {}}, [x](const knowledge_job& j) { x->respond(job_answer(202, j)); });
+  ask(rest->knowledge, x, install_starter_pack{who_of(x), !f.own, {}}, [x](const job& j) { x->respond(job_answer(202, j)); });
 }
 } // namespace
 
@@ -344,22 +331,22 @@ void add_knowledge_routes(router& routes, const rest_deps_ptr& deps) {
          "KnowledgeQuery", "KnowledgeResults");
     with("GET", base + "/stats", "How much there is, by type and category", {200}, [deps, f](const exchange_ptr& x) { stats(deps, f, x); });
     with("POST", base + "/starter-pack", "Installs the runbooks that come with the program", {202, 403},
-         [deps, f](const exchange_ptr& x) { starter_pack(deps, f, x); }, "", "KnowledgeJob");
+         [deps, f](const exchange_ptr& x) { starter_pack(deps, f, x); }, "", "Job");
   }
   with("GET", "/knowledge/documents/{id}", "One document with its text", {200, 404}, [deps](const exchange_ptr& x) { read(deps, x); }, "",
        "KnowledgeDocument");
   with("PUT", "/knowledge/documents/{id}", "Changes a document; If-Match or expected_version", {200, 403, 404, 409, 422},
        [deps](const exchange_ptr& x) { change(deps, x); }, "KnowledgeDraft", "KnowledgeDocument");
   with("POST", "/knowledge/documents/bulk-update", "Changes many documents, as a job", {202, 422}, [deps](const exchange_ptr& x) { bulk(deps, false, x); },
-       "", "KnowledgeJob");
+       "", "Job");
   with("POST", "/knowledge/documents/bulk-delete", "Removes many documents, as a job", {202, 422}, [deps](const exchange_ptr& x) { bulk(deps, true, x); },
-       "", "KnowledgeJob");
+       "", "Job");
   with("GET", "/knowledge/jobs/{id}", "How far a job is", {200, 404},
        [deps](const exchange_ptr& x) {
          ask(deps->knowledge, x, read_knowledge_job{who_of(x), std::string{x->in.param("id")}, {}},
-             [x](const knowledge_job& j) { x->respond(job_answer(200, j)); });
+             [x](const job& j) { x->respond(job_answer(200, j)); });
        },
-       "", "KnowledgeJob");
+       "", "Job");
 }
 
 } // namespace fm::http

@@ -44,9 +44,6 @@ constexpr row rows[] = {
     {"GET", "/teams/{id}", "sharing"},
     {"PATCH", "/teams/{id}", "sharing"},
     {"DELETE", "/teams/{id}", "sharing"},
-    {"GET", "/jobs", "jobs"},
-    {"GET", "/jobs/{id}", "jobs"},
-    {"DELETE", "/jobs/{id}", "jobs"},
     {"GET", "/users/me/export", "people"},
     {"DELETE", "/users/me", "people"},
 };

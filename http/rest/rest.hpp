@@ -8,6 +8,7 @@
 #include "protocol/messages/case_registry_actor.hpp"
 #include "protocol/messages/files_actor.hpp"
 #include "protocol/messages/identity_actor.hpp"
+#include "protocol/messages/jobs_actor.hpp"
 #include "protocol/messages/knowledge_actor.hpp"
 
 #include <chrono>
@@ -22,6 +23,7 @@ struct rest_deps {
   identity_actor identity;
   knowledge_actor knowledge;
   files_actor files;
+  jobs_actor jobs;
   metrics_ptr metrics;
   clock_ptr clock;
   random_ptr random;
@@ -43,7 +45,10 @@ void add_case_routes(router& routes, const rest_deps_ptr& deps);
 void add_conversation_routes(router& routes, const rest_deps_ptr& deps);
 void add_file_routes(router& routes, const rest_deps_ptr& deps);
 void add_knowledge_routes(router& routes, const rest_deps_ptr& deps);
+void add_job_routes(router& routes, const rest_deps_ptr& deps);
 void add_health_routes(router& routes, const rest_deps_ptr& deps);
+/// A job as every route shows it; 202 says where to ask again.
+response job_answer(int status, const job& j);
 /// Documented routes whose resource is not built yet: 501 for those who may know the case, 404 for others.
 void add_not_yet_routes(router& routes, const rest_deps_ptr& deps);
 

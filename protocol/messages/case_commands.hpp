@@ -154,12 +154,14 @@ struct set_presence {
   std::optional<std::string> focus;
   reply<done_t> answer;
 };
+/// Shows the listeners how far a job is; never activates a case, needs no answer, is never stored.
+struct show_job { std::shared_ptr<const job> what; };
 
 using case_command =
     std::variant<create_case, submit_turn, edit_turn, withdraw_turn, stop_turn, regenerate_turn, update_case,
                  change_status, add_note, make_title, delete_case, restore_case, read_case, read_snapshot,
                  read_events, read_messages, read_turns, read_turn, await_turn, read_context, attach, detach,
-                 set_presence>;
+                 set_presence, show_job>;
 
 /// Answers whatever reply the command carries with a failure.
 void refuse(const case_command& command, const failure& why);

@@ -4,6 +4,7 @@
 #include "protocol/base/reply.hpp"
 #include "protocol/model/case.hpp"
 #include "protocol/model/files.hpp"
+#include "protocol/model/jobs.hpp"
 #include "protocol/model/user.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -20,8 +21,15 @@ struct new_file {
   std::string data_type; ///< a person's choice wins over what is found; empty = found
   std::shared_ptr<const std::string> bytes;
 };
-/// Stored, analysed and told to the case when it is answered. too_large above the limits of the setting or the case.
-struct store_file { principal who; case_id in_case; new_file file; reply<std::pair<case_file, file_analysis>> answer; };
+/// Stored, analysed and told to the case when it is answered. too_large above the limits of the setting or the case;
+/// conflict CANCELLED when its job was cancelled. `begun`, when set, hears of the job before any of it is done.
+struct store_file {
+  principal who;
+  case_id in_case;
+  new_file file;
+  reply<std::pair<case_file, file_analysis>> answer;
+  reply<job> begun;
+};
 struct list_files { case_id in_case; reply<std::vector<case_file>> answer; };
 struct read_file { case_id in_case; std::string id; reply<case_file> answer; };
 /// The stored analysis as JSON.

@@ -2,6 +2,7 @@
 // An event is wrapped once and shared by everybody who watches, so its encoding is made once as well.
 #pragma once
 
+#include "protocol/model/jobs.hpp"
 #include "protocol/model/pages.hpp"
 
 #include <memory>
@@ -47,6 +48,8 @@ struct subscriber {
   /// In order of seq, without gap, starting after the head that attach answered.
   virtual void on_event(const shared_event_ptr& event) noexcept = 0;
   virtual void on_presence(const case_id& id, const presence_list& who) noexcept = 0;
+  /// How far long work in the case is; transient, may be missed. What it makes comes as events.
+  virtual void on_job(const case_id&, const std::shared_ptr<const job>&) noexcept {}
   /// Access was lost or the case was deleted; nothing more follows.
   virtual void on_removed(const case_id& id) noexcept = 0;
   /// The case's actor went away; attach again to go on from the last seq seen.

@@ -3,6 +3,7 @@
 
 #include "protocol/base/clock.hpp"
 #include "protocol/base/ids.hpp"
+#include "protocol/model/jobs.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -78,14 +79,7 @@ struct knowledge_stats {
   std::uint32_t dimension = 0;
   std::vector<std::pair<std::string, std::uint64_t>> by_type, by_category;
 };
-struct knowledge_job {
-  std::string id; ///< "job_" + 12 hex
-  std::string kind; ///< starter_pack, bulk_update, bulk_delete, re_embed
-  std::string status = "running"; ///< running, completed, failed
-  std::uint64_t total = 0, done = 0, failed = 0;
-  std::string error;
-  user_id started_by;
-  timestamp started_at{};
-};
+/// starter_pack, bulk_update or bulk_delete.
+using knowledge_job = job;
 
 } // namespace fm

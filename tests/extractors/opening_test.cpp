@@ -12,6 +12,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <stop_token>
+#include <thread>
 
 namespace {
 using namespace fm;
@@ -54,6 +56,27 @@ std::string packed(std::string_view format, std::string_view filter, const std::
   archive_write_free(a);
   out.resize(used);
   return out;
+}
+
+TEST(Isolated, AStopKillsTheChildAtOnce) {
+  isolation bounds;
+  std::stop_source source;
+  bounds.stop = source.get_token();
+  std::thread asker{[&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    source.request_stop();
+  }};
+  const auto begin = std::chrono::steady_clock::now();
+  const auto r = run_isolated(
+      []() -> std::string {
+        for (;;)
+          std::this_thread::sleep_for(std::chrono::seconds{1});
+      },
+      bounds);
+  asker.join();
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().reason, "CANCELLED");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{5});
 }
 
 TEST(Archive, EveryKindIsOpenedInOrder) {

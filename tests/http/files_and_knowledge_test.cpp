@@ -2,6 +2,8 @@
 #include "http/core/multipart.hpp"
 #include "tests/http/rest_fixture.hpp"
 
+#include <future>
+
 namespace fm::http {
 namespace {
 using testing::HasSubstr;
@@ -162,6 +164,92 @@ TEST_F(files_test, TheTimelineMergesFilesAndMessagesAndGoesOnByCursor) {
     EXPECT_EQ(get(at(id, std::string{"/timeline"} + wrong)).status, 422) << wrong;
 }
 
+TEST_F(files_test, AnUploadIsAJobThatTellsWhatItMade) {
+  const auto id = new_case();
+  ASSERT_EQ(upload(id, "a.log", "text here").status, 201);
+  const auto list = get("/api/v1/jobs").parsed();
+  ASSERT_EQ(list["total_count"].whole(), 1U);
+  const auto one = list["jobs"].items()[0];
+  EXPECT_EQ(one["kind"].text(), "file_analysis");
+  EXPECT_EQ(one["status"].text(), "completed");
+  EXPECT_EQ(one["progress_percentage"].whole(), 100U);
+  EXPECT_EQ(one["subject"].text(), "a.log");
+  EXPECT_EQ(get(one["result"]["href"].text()).status, 200);
+  EXPECT_EQ(call("GET", "/api/v1/jobs", {}, {}, ben).parsed()["total_count"].whole(), 0U);
+  EXPECT_EQ(call("GET", "/api/v1/jobs/" + one["job_id"].text(), {}, {}, ben).status, 404);
+  EXPECT_EQ(call("DELETE", "/api/v1/jobs/" + one["job_id"].text(), {}, {}, ben).status, 404);
+  EXPECT_EQ(call("DELETE", "/api/v1/jobs/" + one["job_id"].text()).status, 204) << "a finished one is forgotten";
+  EXPECT_EQ(get("/api/v1/jobs/" + one["job_id"].text()).status, 404);
+  EXPECT_EQ(get("/api/v1/jobs?status=odd").status, 422);
+}
+
+TEST_F(files_test, ACancelledUploadStopsAndLeavesNothing) {
+  const auto id = new_case();
+  const header_list later{{"Content-Type", "multipart/form-data; boundary=XX"}, {"Prefer", "respond-async"}};
+  const auto first = call("POST", at(id, "/data"), form("a.slow", "never ends"), later);
+  ASSERT_EQ(first.status, 202) << first.body;
+  const auto waiting = call("POST", at(id, "/data"), form("b.slow", "nor this"), later);
+  ASSERT_EQ(waiting.status, 202);
+  const auto where = first.header("location");
+  const auto until = [&](const std::string& path, const std::string& status) {
+    for (int i = 0; i < 2'000; ++i) {
+      if (get(path).parsed()["status"].text() == status)
+        return true;
+      std::this_thread::sleep_for(2ms);
+    }
+    return false;
+  };
+  ASSERT_TRUE(until(where, "running"));
+  EXPECT_EQ(get(where).header("retry-after"), "1");
+  const auto second = call("DELETE", waiting.header("location"));
+  EXPECT_EQ(second.status, 202);
+  EXPECT_EQ(second.parsed()["status"].text(), "cancelled") << "it had not begun";
+  const auto asked = call("DELETE", where);
+  EXPECT_EQ(asked.status, 202);
+  EXPECT_TRUE(asked.parsed()["cancel_requested"].truth());
+  EXPECT_TRUE(until(where, "cancelled")) << get(where).body;
+  EXPECT_EQ(get(at(id, "/data")).parsed()["total_count"].whole(), 0U);
+  EXPECT_EQ(get(at(id, "/messages")).parsed()["total_count"].whole(), 0U) << "the case was told nothing";
+  const auto blobs = storage.blobs->list("cases/" + id + "/", {}, 10);
+  ASSERT_TRUE(blobs);
+  EXPECT_TRUE(blobs->blobs.empty()) << "no bytes stay behind";
+  EXPECT_EQ(upload(id, "c.log", "and others go on").status, 201);
+}
+
+TEST_F(files_test, ProgressIsShownToThoseWhoHaveTheCaseOpen) {
+  struct listener : subscriber {
+    std::mutex mutex;
+    std::vector<job> seen;
+    void on_event(const shared_event_ptr&) noexcept override {}
+    void on_presence(const case_id&, const presence_list&) noexcept override {}
+    void on_removed(const case_id&) noexcept override {}
+    void on_lost(const case_id&) noexcept override {}
+    void on_job(const case_id&, const std::shared_ptr<const job>& j) noexcept override {
+      std::lock_guard lock{mutex};
+      seen.push_back(*j);
+    }
+  };
+  const auto id = new_case();
+  const auto me = user_id{get("/api/v1/auth/me").parsed()["user_id"].text()};
+  auto sink = std::make_shared<listener>();
+  std::promise<bool> attached;
+  caf::anon_send(registry, to_case{case_id{id}, case_command{attach{principal{me, "ada", {}}, sink, reply<case_view>{[&](outcome<case_view> v) { attached.set_value(v.has_value()); }}}}});
+  ASSERT_TRUE(attached.get_future().get());
+  ASSERT_EQ(upload(id, "a.log", "text").status, 201);
+  std::vector<std::string> statuses;
+  for (int i = 0; i < 1'000 && (statuses.empty() || statuses.back() != "completed"); ++i) {
+    std::this_thread::sleep_for(2ms);
+    std::lock_guard lock{sink->mutex};
+    statuses.clear();
+    for (auto& j : sink->seen)
+      statuses.push_back(j.status);
+  }
+  ASSERT_FALSE(statuses.empty());
+  EXPECT_EQ(statuses.front(), "queued");
+  EXPECT_EQ(statuses.back(), "completed");
+  EXPECT_THAT(statuses, Contains("running"));
+}
+
 TEST_F(knowledge_test, OnesOwnDocumentsAreAddedFoundChangedAndRemoved) {
   const auto me = get("/api/v1/auth/me").parsed()["user_id"].text();
   const auto own = "/api/v1/users/" + me + "/kb";
@@ -247,6 +335,8 @@ TEST_F(knowledge_test, TheStarterPackIsInstalledOnceAndBulkWorkIsAJob) {
   EXPECT_EQ(after["status"].text(), "failed");
   EXPECT_EQ(get(own + "/documents?tag=seen").parsed()["total_count"].whole(), 1U);
   EXPECT_EQ(call("GET", "/api/v1/knowledge/jobs/" + bulk["job_id"].text(), {}, {}, ben).status, 404);
+  EXPECT_EQ(get("/api/v1/jobs?kind=starter_pack").parsed()["total_count"].whole(), 2U) << "the same jobs by the other door";
+  EXPECT_EQ(get("/api/v1/jobs/" + bulk["job_id"].text()).parsed()["kind"].text(), "bulk_update");
 }
 } // namespace
 } // namespace fm::http

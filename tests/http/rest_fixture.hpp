@@ -8,6 +8,7 @@
 #include "actors/knowledge/knowledge.hpp"
 #include "actors/knowledge/lexical_embedder.hpp"
 #include "actors/stores/case_store_actor.hpp"
+#include "actors/support/jobs.hpp"
 #include "http/live/live.hpp"
 #include "http/rest/rest.hpp"
 #include "http/server/server.hpp"
@@ -22,6 +23,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <thread>
 
 namespace fm::http {
 using ::testing::Contains;
@@ -99,13 +101,19 @@ protected:
     cases.metrics = meters;
     registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(), std::move(cases));
 
+    jobs = spawn_jobs(system, book);
+    book->watch([registry = registry](const job& what) {
+      if (!what.in_case.empty())
+        caf::anon_send(registry, to_case{what.in_case, case_command{show_job{std::make_shared<const job>(what)}}});
+    });
     file_settings limits;
     limits.upload_bytes_max = 100'000;
     limits.case_files_max = 3;
-    files = spawn_files(system, {std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random}), offloaded, offloaded, registry});
+    files = spawn_files(system, {std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random}), analysts, offloaded, registry, book});
     knowledge_actor_deps library;
     library.base = std::make_shared<knowledge_base>(knowledge_settings{}, knowledge_deps{storage.blobs, storage.vectors, make_lexical_embedder(), clock, random, readable});
     library.work = offloaded;
+    library.jobs = book;
     library.clock = clock;
     library.random = random;
     library.starter_pack = {{"a.md", "---\ntitle: Disk full\ncategory: linux\ntags: disk, logs\n---\n# Disk full\n\nFree space.\n"},
@@ -115,6 +123,7 @@ protected:
     auto rest = std::make_shared<rest_deps>();
     rest->files = files;
     rest->knowledge = knowledge;
+    rest->jobs = jobs;
     rest->registry = registry;
     rest->identity = identity;
     rest->metrics = meters;
@@ -136,6 +145,7 @@ protected:
     add_live_routes(*routes, live);
     add_file_routes(*routes, rest);
     add_knowledge_routes(*routes, rest);
+    add_job_routes(*routes, rest);
     add_not_yet_routes(*routes, rest);
 
     server_deps edge;
@@ -161,6 +171,11 @@ protected:
     caf::anon_send_exit(identity, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(files, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(knowledge, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(jobs, caf::exit_reason::user_shutdown);
+    jobs = jobs_actor{};
+    book->stop_all();
+    analysts->stop();
+    book->watch({});
     files = files_actor{};
     knowledge = knowledge_actor{};
     registry = case_registry_actor{};
@@ -199,8 +214,14 @@ protected:
   }
 
   /// What the "analysis" says here: that it was asked, and about how much.
-  static file_analysis described(const std::string& name, const std::string&, std::string_view bytes, const std::string& chosen) {
+  static file_analysis described(const std::string& name, const std::string&, std::string_view bytes, const std::string& chosen, const work_control& control) {
     file_analysis a;
+    if (name.ends_with(".slow")) { // until somebody stops it
+      control.tell(bytes.size() / 2, bytes.size());
+      while (!control.stopped())
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+      return a;
+    }
     if (name.ends_with(".bad")) {
       a.error = "It cannot be read.";
       return a;
@@ -236,6 +257,7 @@ protected:
   ending_system system{config};
   opened_storage storage;
   offload_ptr offloaded = make_inline_offload();
+  offload_ptr analysts = make_offload(1, 64); ///< threads of their own: what runs there can be watched and stopped
   clock_ptr clock = system_clock_source();
   random_ptr random = seeded_random(11);
   metrics_ptr meters = std::make_shared<metrics>();
@@ -244,6 +266,8 @@ protected:
   identity_actor identity;
   case_registry_actor registry;
   files_actor files;
+  jobs_actor jobs;
+  job_book_ptr book = std::make_shared<job_book>(job_settings{}, clock, random);
   knowledge_actor knowledge;
   std::shared_ptr<router> routes = std::make_shared<router>();
   std::unique_ptr<server> server_;

@@ -113,7 +113,8 @@ outcome<std::string> run_isolated(const std::function<std::string()>& work, cons
     child(ends[1], work, bounds);
   close(ends[1]);
   std::string result;
-  bool late = false, large = false;
+  bool late = false, large = false, stopped = false;
+  const long long patience = bounds.stop.stop_possible() ? 50 : 60'000;
   const auto until = std::chrono::steady_clock::now() + bounds.wall;
   char buffer[64 << 10];
   for (;;) {
@@ -122,8 +123,12 @@ outcome<std::string> run_isolated(const std::function<std::string()>& work, cons
       late = true;
       break;
     }
+    if (bounds.stop.stop_requested()) {
+      stopped = true;
+      break;
+    }
     pollfd p{ends[0], POLLIN, 0};
-    const int ready = poll(&p, 1, static_cast<int>(std::min<long long>(left, 60'000)));
+    const int ready = poll(&p, 1, static_cast<int>(std::min<long long>(left, patience)));
     if (ready < 0 && errno == EINTR)
       continue;
     if (ready <= 0)
@@ -140,11 +145,13 @@ outcome<std::string> run_isolated(const std::function<std::string()>& work, cons
     result.append(buffer, static_cast<std::size_t>(n));
   }
   close(ends[0]);
-  if (late || large)
+  if (late || large || stopped)
     kill(pid, SIGKILL);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (stopped)
+    return make_conflict("CANCELLED", "Reading the document was cancelled.");
   if (large)
     return make_failure(errc::too_large, "The document gives more text than is kept.");
   if (late)

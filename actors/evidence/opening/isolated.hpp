@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <stop_token>
 #include <string>
 
 namespace fm::opening {
@@ -15,6 +16,7 @@ struct isolation {
   std::size_t memory_bytes = std::size_t{1} << 30; ///< not enforced under AddressSanitizer, which reserves terabytes
   std::size_t result_bytes_max = 32U << 20;
   std::chrono::milliseconds wall{60'000};
+  std::stop_token stop; ///< asked for: the child is killed
 };
 
 /// Failures: timed_out (CPU or wall), too_large (memory or result), invalid (it crashed or threw). The function must

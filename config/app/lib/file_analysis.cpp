@@ -24,8 +24,18 @@ file_analysis of_log(std::string_view bytes, const file_analysis_options& with) 
   out.data_type = "logs_and_errors";
   evidence::limits bounds;
   bounds.assignments = true;
-  const auto a = evidence::analyze(bytes, bounds);
-  out.moments = evidence::moments_of_log(bytes, a, with.timeline);
+  evidence::log_analyzer analyzer{bounds};
+  constexpr std::size_t piece = 256U << 10; // between two of them somebody may stop it
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    if (with.control.stopped())
+      return out;
+    analyzer.feed(bytes.substr(at, piece));
+    with.control.tell(at / 2, bytes.size());
+  }
+  const auto a = analyzer.finish();
+  out.moments = evidence::moments_of_log(bytes, a, with.timeline, with.control);
+  if (with.control.stopped())
+    return out;
   out.confidence = a.lines == 0 ? 0 : std::min(0.99, 0.5 + 0.5 * static_cast<double>(a.log_lines) / static_cast<double>(a.lines));
   const auto count = [&](evidence::severity s) { return std::to_string(a.by_severity[static_cast<std::size_t>(s)]); };
   out.summary = std::to_string(a.lines) + " lines in " + std::to_string(a.templates.size()) + " patterns; " + count(evidence::severity::fatal) + " fatal, " +
@@ -64,7 +74,13 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
   if (what.type == ex::data_type::logs_and_errors)
     return of_log(bytes, with);
   ex::extract_options options;
-  options.visual = [](std::string_view file, std::string_view content) { return opening::extract_visual(file, content); };
+  if (with.control.stopped())
+    return {};
+  options.visual = [&with](std::string_view file, std::string_view content) {
+    opening::visual_limits limits;
+    limits.child.stop = with.control.stop;
+    return opening::extract_visual(file, content, limits);
+  };
   const auto x = ex::extract(what, name, bytes, options);
   file_analysis out;
   out.data_type = std::string{ex::to_string(x.type)};
@@ -100,10 +116,13 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
   json_writer w{out.json};
   w.begin_object().member("schema", 1).member("archive", name).member("unpacked_bytes", archive.unpacked_bytes).key("files").begin_array();
   for (auto& f : archive.files) {
-    if (shown >= entries_shown_max)
+    if (shown >= entries_shown_max || with.control.stopped())
       break;
     ++shown;
-    auto one = of_one(f.path, {}, f.bytes, {}, with);
+    auto inner = with;
+    inner.control.progress = {};
+    auto one = of_one(f.path, {}, f.bytes, {}, inner);
+    with.control.tell(shown, std::min(entries_shown_max, archive.files.size()) + 1);
     for (auto& m : one.moments) {
       m.text = f.path + ": " + m.text;
       out.moments.push_back(std::move(m));

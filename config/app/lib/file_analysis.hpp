@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/evidence/timeline.hpp"
+#include "protocol/base/work_control.hpp"
 #include "protocol/model/files.hpp"
 
 #include <string>
@@ -11,6 +12,7 @@ namespace fm::app {
 
 struct file_analysis_options {
   evidence::timeline_limits timeline;
+  work_control control;
 };
 /// Pure and bounded. `chosen_type` (a person's choice) wins over what is found.
 file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes,

@@ -14,6 +14,7 @@
 #include "actors/knowledge/relevance.hpp"
 #include "actors/llm/openai_provider.hpp"
 #include "actors/stores/case_store_actor.hpp"
+#include "actors/support/jobs.hpp"
 #include "http/client/curl_client.hpp"
 #include "http/live/live.hpp"
 #include "http/rest/rest.hpp"
@@ -103,7 +104,7 @@ std::function<std::vector<knowledge_hit>(const user_id&, const std::string&)> re
 }
 
 knowledge_actor make_knowledge(caf::actor_system& system, const settings& s, const opened_storage& storage, const offload_ptr& work,
-                               const clock_ptr& clock, const random_ptr& random, std::shared_ptr<knowledge_base>& base) {
+                               const clock_ptr& clock, const random_ptr& random, const job_book_ptr& jobs, std::shared_ptr<knowledge_base>& base) {
   knowledge_settings k;
   k.document_bytes_max = s.knowledge.document_bytes_max;
   k.documents_max = s.knowledge.documents_max;
@@ -122,6 +123,7 @@ knowledge_actor make_knowledge(caf::actor_system& system, const settings& s, con
   };
   knowledge_actor_deps actor;
   actor.base = base = std::make_shared<knowledge_base>(k, std::move(deps));
+  actor.jobs = jobs;
   actor.work = work;
   actor.clock = clock;
   actor.random = random;
@@ -263,7 +265,12 @@ int serve(const common_options& o, bool next_free_port) {
 
   const auto library = make_offload(2, 1'024); // searching must not wait behind analysis
   std::shared_ptr<knowledge_base> known;
-  auto knowledge = make_knowledge(system, s, *storage, library, clock, random, known);
+  job_settings of_jobs;
+  of_jobs.remembered_max = s.jobs.remembered_max;
+  of_jobs.unfinished_per_user_max = s.jobs.unfinished_per_user_max;
+  const auto book = std::make_shared<job_book>(of_jobs, clock, random);
+  auto jobs = spawn_jobs(system, book);
+  auto knowledge = make_knowledge(system, s, *storage, library, clock, random, book, known);
 
   case_deps deps;
   deps.writer = writer;
@@ -292,10 +299,16 @@ int serve(const common_options& o, bool next_free_port) {
   shelves.timeline.entries_max = s.files.timeline_entries_max;
   file_analysis_options analysis;
   analysis.timeline = shelves.timeline;
-  const auto analyse = [analysis](const std::string& name, const std::string& type, std::string_view bytes, const std::string& chosen) {
-    return analyse_uploaded_file(name, type, bytes, chosen, analysis);
+  const auto analyse = [analysis](const std::string& name, const std::string& type, std::string_view bytes, const std::string& chosen, const work_control& control) {
+    auto with = analysis;
+    with.control = control;
+    return analyse_uploaded_file(name, type, bytes, chosen, with);
   };
-  auto files = spawn_files(system, {std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random}), work, library, registry});
+  book->watch([registry](const job& what) {
+    if (!what.in_case.empty())
+      caf::anon_send(registry, to_case{what.in_case, case_command{show_job{std::make_shared<const job>(what)}}});
+  });
+  auto files = spawn_files(system, {std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random}), work, library, registry, book});
 
   http::live_deps live{registry, identity, stats, clock, random, live_of(s), version()};
   auto rest = std::make_shared<http::rest_deps>();
@@ -303,6 +316,7 @@ int serve(const common_options& o, bool next_free_port) {
   rest->identity = identity;
   rest->knowledge = knowledge;
   rest->files = files;
+  rest->jobs = jobs;
   rest->metrics = stats;
   rest->clock = clock;
   rest->random = random;
@@ -323,6 +337,7 @@ int serve(const common_options& o, bool next_free_port) {
   http::add_conversation_routes(*routes, rest);
   http::add_file_routes(*routes, rest);
   http::add_knowledge_routes(*routes, rest);
+  http::add_job_routes(*routes, rest);
   http::add_health_routes(*routes, rest);
   http::add_live_routes(*routes, live);
   http::add_not_yet_routes(*routes, rest);
@@ -368,6 +383,9 @@ int serve(const common_options& o, bool next_free_port) {
   knowledge = knowledge_actor{};
   caf::anon_send_exit(files, caf::exit_reason::user_shutdown);
   files = files_actor{};
+  caf::anon_send_exit(jobs, caf::exit_reason::user_shutdown);
+  jobs = jobs_actor{};
+  book->stop_all();
   registry = case_registry_actor{};
   identity = identity_actor{};
   live = http::live_deps{};
@@ -375,6 +393,7 @@ int serve(const common_options& o, bool next_free_port) {
   routes.reset();
   work->stop();
   library->stop();
+  book->watch({}); // it holds the registry; nobody works any more
   accounts->stop();
   readers->stop();
   writer_thread->stop();
