@@ -1,6 +1,9 @@
 // Drives the page of a running server in headless Chromium as a person would: sign in, new case, paste a log, read
 // the streamed answer, reload, lose the connection. Usage: node run.mjs BASE_URL [SCREENSHOT_DIR]
 import { chromium } from "playwright-core";
+import { accessible, fits } from "./accessible.mjs";
+import { files } from "./files.mjs";
+import { knowledge } from "./knowledge.mjs";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +29,18 @@ const paste = (page, text) => page.evaluate((t) => {
   document.getElementById("text").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
 }, text);
 
+/** One of each kind of place, by what the server has now. */
+const places = (page) => page.evaluate(async () => {
+  const token = JSON.parse(localStorage.getItem("faultmaven.session")).access_token;
+  const get = async (path) => (await fetch("/api/v1" + path, { headers: { Authorization: "Bearer " + token } })).json();
+  const found = [["start", "/"], ["knowledge", "/knowledge"], ["knowledge-search", "/knowledge?q=disk%20full"], ["document-form", "/knowledge/new"]];
+  for (const c of (await get("/cases")).cases)
+    for (const f of (await get(`/cases/${c.case_id}/data`)).data)
+      if (f.filename === "shop.log") found.push(["files", `/cases/${c.case_id}/files`], ["findings", `/cases/${c.case_id}/files/${f.file_id}`], ["templates", `/cases/${c.case_id}/files/${f.file_id}/templates`], ["viewer", `/cases/${c.case_id}/files/${f.file_id}/text?lines=1201`], ["timeline", `/cases/${c.case_id}/timeline`]);
+      else if (f.filename === "node.csv") found.push(["plots", `/cases/${c.case_id}/files/${f.file_id}`]);
+  return found;
+});
+
 const profile = mkdtempSync(join(tmpdir(), "fm-browser-"));
 const browser = await chromium.launchPersistentContext(profile, {
   executablePath: "/usr/bin/chromium", headless: true, viewport: { width: 1200, height: 800 },
@@ -35,7 +50,7 @@ const problems = [];
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(20_000);
-  page.on("console", (m) => { if (m.type() === "error" && !/WebSocket|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION/.test(m.text())) problems.push(m.text()); });
+  page.on("console", (m) => { if (m.type() === "error" && !/WebSocket|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|status of 415/.test(m.text())) problems.push(m.text()); });
   page.on("pageerror", (e) => problems.push(String(e)));
   const shot = async (name) => { if (shots) await page.screenshot({ path: join(shots, name + ".png") }); };
 
@@ -72,12 +87,30 @@ try {
   await page.waitForFunction(() => document.querySelectorAll("article.assistant[data-id^=msg_]").length >= 2);
   check("a question asked around a cut is answered exactly once", (await page.locator("article.user", { hasText: "Is it the network?" }).count()) === 1);
 
+  const tools = { page, check, shot, log };
+  await accessible(tools, "conversation");
+  await files(tools);
+  await accessible(tools, "files");
+  await knowledge(tools);
+  await accessible(tools, "knowledge");
+
+  // The same places again in the dark and on a telephone.
+  await page.getByRole("link", { name: "Checkout fails since noon" }).first().click();
+  await page.locator("article.assistant[data-id^=msg_]").first().waitFor();
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 360, height: 700 });
   await shot("narrow-dark");
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  check("nothing overflows at 360 px", overflow <= 0, String(overflow));
+  await accessible(tools, "conversation in the dark");
+  await fits(tools, "conversation");
   check("send, title and search have names for a screen reader", (await page.getByRole("button", { name: "Send" }).count()) === 1 && (await page.getByLabel("Title of the case").count()) === 1);
+  for (const [name, path] of await places(page)) {
+    await page.goto(new URL(path, base).href);
+    await page.locator("#main h1, #main h2").first().waitFor();
+    await page.waitForTimeout(400);
+    await fits(tools, name);
+    await accessible(tools, name + " in the dark");
+    await shot("narrow-dark-" + name);
+  }
   check("no console errors, no Content-Security-Policy violations", problems.length === 0, problems.join(" | "));
 } catch (e) {
   check("the page could be used", false, String(e).slice(0, 600));

@@ -43,8 +43,8 @@ async function send(method: string, path: string, body: unknown, token: string |
   try {
     return await fetch("/api/v1" + path, {
       method,
-      headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...(token ? { Authorization: "Bearer " + token } : {}), ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: { ...(body === undefined || body instanceof FormData ? {} : { "Content-Type": "application/json" }), ...(token ? { Authorization: "Bearer " + token } : {}), ...headers },
+      body: body === undefined || body instanceof FormData ? body : JSON.stringify(body),
       signal: limit.signal,
     });
   } catch {
@@ -56,15 +56,27 @@ async function send(method: string, path: string, body: unknown, token: string |
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<any> {
+/** Sends with the session's token, once more with a renewed one when it has ended. */
+async function request(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
   const open = path.startsWith("/auth/") && path !== "/auth/me" && path !== "/auth/logout";
   const session = open ? null : loadSession();
   let response = await send(method, path, body, session?.access_token, headers);
   if (response.status === 401 && session && (await refresh(session))) response = await send(method, path, body, loadSession()?.access_token, headers);
-  const text = await response.text();
-  if (!response.ok) throw errorOf(response.status, text, response.headers.get("Retry-After"));
+  if (!response.ok) throw errorOf(response.status, await response.text(), response.headers.get("Retry-After"));
+  return response;
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<any> {
+  const text = await (await request(method, path, body, headers)).text();
   return text ? JSON.parse(text) : null;
+}
+
+/** Bytes [from, to] of something; a server that knows no ranges sends all, which is cut here. */
+export async function bytes(path: string, from: number, to: number): Promise<Uint8Array> {
+  const response = await request("GET", path, undefined, { Range: `bytes=${from}-${to}` });
+  const all = new Uint8Array(await response.arrayBuffer());
+  return response.status === 206 ? all : all.subarray(from, to + 1);
 }
 
 /** A refresh token can be used once: one renewal at a time, in this tab and, where locks exist, in all of them. */

@@ -1,21 +1,26 @@
 // One case: its head, its parts (conversation, files, timeline) and the live state they share.
 //   live connection → CasePage.receive → view → the part that is shown
-import { call } from "./api";
+import { fileOf } from "./analysis";
+import { call, uuid } from "./api";
 import { explain } from "./advice";
 import { CaseHead } from "./casehead";
+import type { Found } from "./citations";
 import { Composer } from "./composer";
 import { Conversation } from "./conversation";
 import { h } from "./dom";
+import { FilesPanel } from "./filespanel";
 import type { Live } from "./live";
 import { clear, fail, speak, tell } from "./notices";
 import { pendingOf, type Pending } from "./outbox";
 import { link, type Go, type Page } from "./page";
 import { Queue } from "./queue";
+import { pathOf, type Place } from "./router";
+import { TimelinePanel, timelineExists } from "./timelinepanel";
 import type { Upload, Uploads } from "./uploads";
 import { progressLine } from "./uploads";
 import { applyEvent, applySnapshot, emptyView, isOver, prependMessages, type Message, type View } from "./view";
 
-type Tab = "conversation" | "files";
+type Tab = "conversation" | "files" | "timeline";
 export interface CaseContext { me: string; live: Live; uploads: Uploads; go: Go; deleted(id: string): void; restored(id: string): void }
 
 const olderAtOnce = 50;
@@ -30,8 +35,12 @@ export class CasePage implements Page {
   private readonly over = h("p", { class: "note-box", hidden: true }, "This case is over. It can be read, not continued.");
   private readonly talk: HTMLElement;
   private readonly part = h("div", { class: "part" });
+  private files: FilesPanel | null = null;
+  private timeline: TimelinePanel | null = null;
   private readonly unwatch: () => void;
   private frame = 0;
+  private fileCount = -1;
+  private hasTimeline = false;
   private loadingOlder = false;
   private gone = false;
   readonly node: HTMLElement;
@@ -40,7 +49,8 @@ export class CasePage implements Page {
     const { live, me } = context;
     const refused = (e: unknown) => fail(explain(e));
     this.head = new CaseHead(id, me, context);
-    this.conversation = new Conversation({ regenerate: (n) => void this.regenerate(n), older: () => void this.older(), resend: (content) => this.composer.giveBack(content) });
+    const placeOf = (f: Found): Place => (f.kind === "document" ? { page: "document", id: f.document, edit: false } : { page: "file", id, file: f.file, part: "text", lines: f.lines });
+    this.conversation = new Conversation({ regenerate: (n) => void this.regenerate(n), older: () => void this.older(), hrefOf: (f) => pathOf(placeOf(f)), open: (f) => context.go(placeOf(f)) });
     this.queue = new Queue({
       edit: (t, content) => void live.command({ type: "turn.edit", case_id: id, turn_id: t.turn_id, content }).catch(refused),
       withdraw: (t) => void live.command({ type: "turn.withdraw", case_id: id, turn_id: t.turn_id }).then(() => { if (this.composer.empty) this.composer.giveBack(t.content); }, refused),
@@ -56,6 +66,8 @@ export class CasePage implements Page {
     this.node = h("div", { class: "casepage" }, this.head.node, this.tabs, this.part);
     this.unwatch = context.uploads.watch((u) => this.uploaded(u));
     this.showTab(tab);
+    void this.learnFiles();
+    void timelineExists(id).then((exists) => { this.hasTimeline = exists; this.drawTabs(); });
   }
 
   title(): string { return String(this.view.info?.title ?? "Case"); }
@@ -73,21 +85,39 @@ export class CasePage implements Page {
     cancelAnimationFrame(this.frame);
     this.head.dispose();
     this.conversation.dispose();
+    this.files?.dispose();
+    this.timeline?.dispose();
   }
 
   showTab(tab: Tab): void {
     this.tab = tab;
-    this.part.replaceChildren(this.talk);
+    const { go, uploads } = this.context;
+    if (tab === "files") this.files ??= new FilesPanel(this.id, uploads, go, (n) => { this.fileCount = n; this.drawTabs(); });
+    if (tab === "timeline") this.timeline ??= new TimelinePanel(this.id, go);
+    this.part.replaceChildren(tab === "files" ? this.files!.node : tab === "timeline" ? this.timeline!.node : this.talk);
+    if (tab === "files") void this.files!.load();
+    if (tab === "timeline") void this.timeline!.load();
     this.drawTabs();
     this.draw();
   }
   private drawTabs(): void {
     if (this.gone) return;
-    const tab = (name: Tab, text: string) => link(this.context.go, { page: "case", id: this.id, tab: "conversation" }, { "aria-current": this.tab === name ? "page" : undefined }, text);
+    const tab = (name: Tab, text: string) => link(this.context.go, { page: "case", id: this.id, tab: name }, { "aria-current": this.tab === name ? "page" : undefined }, text);
     const focused = [...this.tabs.children].indexOf(document.activeElement as Element);
-    this.tabs.replaceChildren(tab("conversation", "Conversation"));
+    this.tabs.replaceChildren(tab("conversation", "Conversation"), tab("files", this.fileCount > 0 ? `Files (${this.fileCount})` : "Files"));
+    if (this.hasTimeline || this.tab === "timeline") this.tabs.append(tab("timeline", "Timeline"));
     if (focused >= 0) (this.tabs.children[focused] as HTMLElement | undefined)?.focus();
   }
+  private async learnFiles(): Promise<void> {
+    try {
+      const page = await call("GET", `/cases/${this.id}/data?limit=100`);
+      if (this.gone) return;
+      this.fileCount = Number(page.total_count);
+      this.conversation.know((page.data as unknown[]).map(fileOf));
+      this.drawTabs();
+    } catch { /* the tab works without its number, answers without their links */ }
+  }
+
   attach(files: readonly File[], type = ""): void {
     if (isOver(this.view)) return fail("This case is over; files cannot be added. Open a new case for them.");
     clear();
@@ -96,7 +126,7 @@ export class CasePage implements Page {
   private uploaded(u: Upload): void {
     if (u.caseId !== this.id) return;
     this.composer.upload.textContent = progressLine(this.context.uploads.of(this.id));
-    if (u.state === "done") { speak([`${u.file.name} was uploaded and analysed.`]); if (u.message) tell(`${u.file.name}: ${u.message}`); }
+    if (u.state === "done") { speak([`${u.file.name} was uploaded and analysed.`]); if (u.message) tell(`${u.file.name}: ${u.message}`); void this.learnFiles(); }
     if (u.state === "failed" && this.tab !== "files") fail(`${u.file.name}: ${u.message}`, { text: "Try again", run: () => this.context.uploads.retry(u.id) });
   }
 
@@ -112,6 +142,10 @@ export class CasePage implements Page {
         this.view = emptyView();
         void this.context.live.reopen(this.id).catch(() => undefined);
         return;
+      }
+      if (o.kind === "message_added" && (o.data as Message | undefined)?.metadata?.["file_id"]) {
+        void this.learnFiles();
+        if (this.tab === "files") void this.files?.load();
       }
     } else if (o.type === "presence") {
       this.view = { ...this.view, presence: o.users };
@@ -144,7 +178,7 @@ export class CasePage implements Page {
   private async regenerate(turnNumber: number): Promise<void> {
     try {
       const page = await call("GET", `/cases/${this.id}/queries?limit=1&offset=${turnNumber - 1}`);
-      await this.context.live.command({ type: "turn.regenerate", case_id: this.id, turn_id: page.queries[0].turn_id, client_turn_id: crypto.randomUUID() });
+      await this.context.live.command({ type: "turn.regenerate", case_id: this.id, turn_id: page.queries[0].turn_id, client_turn_id: uuid() });
     } catch (e) {
       fail(explain(e));
     }

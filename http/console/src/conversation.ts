@@ -1,6 +1,7 @@
 // One case's conversation on the page: questions, answers that grow, their states. Follows the newest text only while
 // the reader is at the end, and touches nothing that did not change.
 import { explainFailure } from "./advice";
+import { linkCitations, sourcesOf, type CitationLinks, type NamedFile } from "./citations";
 import { copyText } from "./clipboard";
 import { arrange, h } from "./dom";
 import { MarkdownView } from "./markdown";
@@ -11,12 +12,12 @@ import { countLines, isLong, levelOf, looksLikeLog, measure, preview } from "./t
 import { lasted, timeNode } from "./time";
 import { stateOfAnswer, stateOfQuestion, stateOfRunning, type Message, type TurnState, type View } from "./view";
 
-export interface ConversationActions { regenerate(turnNumber: number): void; older(): void; resend(content: string): void }
+export interface ConversationActions extends CitationLinks { regenerate(turnNumber: number): void; older(): void }
 
-interface Entry { node: HTMLElement; update(m: Message, state: TurnState | null): void }
+interface Entry { node: HTMLElement; update(m: Message, state: TurnState | null): void; link(): void }
 
 /** What a person or the analysis of a file wrote: text as it is, folded when long, log lines coloured. */
-export function plainBody(content: string): HTMLElement {
+export function plainBody(content: string, decorate: (root: Element) => void = () => undefined): HTMLElement {
   const body = h("div", { class: "body" });
   const full = (): HTMLElement => {
     const pre = h("pre", { tabindex: 0, role: "region", "aria-label": "Message text" });
@@ -25,6 +26,7 @@ export function plainBody(content: string): HTMLElement {
       const level = levelOf(line);
       pre.append(level ? h("span", { class: "line " + level }, line) : line, i + 1 < all.length ? "\n" : "");
     });
+    decorate(pre);
     return pre;
   };
   if (!isLong(content)) {
@@ -59,6 +61,7 @@ export class Conversation {
   private follow = true;
   private clock = 0;
   private readonly watch: ResizeObserver | null;
+  private files: readonly NamedFile[] = [];
 
   constructor(private readonly actions: ConversationActions) {
     this.log.append(this.inner);
@@ -73,6 +76,12 @@ export class Conversation {
     this.clock = window.setInterval(() => this.tick(), 1_000);
   }
   dispose(): void { this.watch?.disconnect(); window.clearInterval(this.clock); }
+
+  /** The names that may be cited; what is on the page already is looked through again. */
+  know(files: readonly NamedFile[]): void {
+    this.files = files;
+    for (const e of this.entries.values()) e.link();
+  }
 
   private atEnd(): boolean { return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 48; }
   toEnd(focus: boolean): void {
@@ -133,24 +142,43 @@ export class Conversation {
   }
 
   private entry(kind: "user" | "assistant" | "system", first: Message): Entry {
-    const who = h("h3"), when = h("span", { class: "when quiet" }), body = h("div"), state = h("p", { class: "note", hidden: true }), before = h("div", { class: "earlier" });
-    const node = h("article", { class: kind, "data-id": first.message_id }, h("header", {}, who, when), body, state, before);
+    const who = h("h3"), when = h("span", { class: "when quiet" }), body = h("div"), state = h("p", { class: "note", hidden: true }), before = h("div", { class: "earlier" }), rests = h("p", { class: "sources quiet", hidden: true });
+    const node = h("article", { class: kind, "data-id": first.message_id }, h("header", {}, who, when), body, rests, state, before);
     const markdown = kind === "assistant" ? new MarkdownView() : null;
+    let own: string | undefined, restsOn = "";
+    const cite = (root: Element) => linkCitations(root, { files: this.files, own }, this.actions);
     if (markdown) body.replaceWith(markdown.node);
     let content: string | null = null, plain: HTMLElement = body, time = "", earlier = 0;
     return {
       node,
+      link: () => cite(markdown ? markdown.node : plain),
       update: (m, turn) => {
+        own = kind === "system" ? m.metadata["file_id"] : undefined;
         if (node.dataset["id"] !== m.message_id) node.dataset["id"] = m.message_id;
         who.textContent = kind === "assistant" ? "FaultMaven" : kind === "system" ? "Analysis" : m.author_name || "Someone";
         if (time !== m.created_at) { time = m.created_at; when.replaceChildren(time ? timeNode(time) : ""); }
         const growing = m.message_id.startsWith("run-");
         if (content !== m.content || (markdown && node.classList.contains("growing") && !growing)) {
           content = m.content;
-          if (markdown) markdown.set(content, !growing);
-          else { const next = plainBody(content); plain.replaceWith(next); plain = next; }
+          if (markdown) {
+            markdown.set(content, !growing);
+            if (!growing) cite(markdown.node);
+          } else {
+            const next = plainBody(content, cite);
+            plain.replaceWith(next);
+            plain = next;
+          }
         }
         node.classList.toggle("growing", growing);
+        if (restsOn !== (m.metadata["sources"] ?? "")) {
+          restsOn = m.metadata["sources"] ?? "";
+          const list = sourcesOf(m.metadata);
+          rests.hidden = list.length === 0;
+          rests.replaceChildren("Rests on: ", ...list.flatMap((s, i) => {
+            const found = { begin: 0, end: 0, kind: "document", document: s.id } as const;
+            return [i > 0 ? ", " : "", h("a", { href: this.actions.hrefOf(found), onclick: (e: MouseEvent) => { if (e.ctrlKey || e.metaKey || e.shiftKey) return; e.preventDefault(); this.actions.open(found); } }, s.title)];
+          }));
+        }
         node.dataset["state"] = turn?.state ?? "done";
         const since = turn?.state === "running" && m.created_at ? m.created_at : "";
         if (state.dataset["text"] !== (turn?.text ?? "")) {

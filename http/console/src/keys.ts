@@ -11,6 +11,7 @@ export const keys: Key[] = [
   { shown: "↓ / ↑", what: "The same, while the list has the focus; Enter opens" },
   { shown: "w", what: "Write a message", action: "write", single: true, match: (e) => plain(e) && e.key === "w" },
   { shown: "g", what: "To the newest text", action: "bottom", single: true, match: (e) => plain(e) && e.key === "g" },
+  { shown: "n / p", what: "In the text of a file: the next and the previous cited line" },
   { shown: "Enter or Ctrl + Enter", what: "Send the message" },
   { shown: "Shift + Enter", what: "A new line" },
   { shown: "Ctrl + K", what: "Search the cases, from anywhere", action: "search", match: (e) => (e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === "k" },

@@ -4,8 +4,12 @@ import { CasePage } from "./casepage";
 import { CasePane } from "./casepane";
 import { byId, h } from "./dom";
 import { dropTarget } from "./drop";
+import { FilePage } from "./filepage";
 import { showHelp } from "./help";
 import { actionOf, inField, type Action } from "./keys";
+import { DocumentPage } from "./knowledgedocument";
+import { DocumentForm } from "./knowledgeform";
+import { KnowledgePage } from "./knowledgepage";
 import { Live, type LiveState } from "./live";
 import { clear, fail } from "./notices";
 import type { Page } from "./page";
@@ -56,7 +60,8 @@ function enter(): void {
   const menu = h("button", { type: "button", class: "ghost icon menu", id: "menu", "aria-label": "Cases", "aria-expanded": "false", "aria-controls": "nav", onclick: () => showMenu(!document.body.classList.contains("menu-open")) }, "☰");
   app.replaceChildren(
     h("header", { class: "top" }, menu,
-      link(go, { page: "start" }, { class: "brand" }, h("img", { src: "/icon.svg", alt: "", width: 24, height: 24 }), h("span", {}, "FaultMaven")),
+      link(go, { page: "start" }, { class: "brand", "aria-label": "FaultMaven: new case" }, h("img", { src: "/icon.svg", alt: "", width: 24, height: 24 }), h("span", {}, "FaultMaven")),
+      link(go, { page: "knowledge", query: "", own: true }, { id: "knowledge-link", class: "toplink" }, "Knowledge"),
       h("span", { id: "state", role: "status" }), h("span", { class: "spacer" }),
       h("span", { class: "quiet me" }, session.user.display_name || session.user.username),
       themeButton(),
@@ -93,10 +98,16 @@ function show(to: Place): void {
   const me = myId();
   showMenu(false);
   clear();
+  const before = place;
   place = to;
   cases.select(caseOf(to));
+  const inKnowledge = to.page === "knowledge" || to.page === "document" || to.page === "newDocument";
+  if (inKnowledge) byId("knowledge-link")?.setAttribute("aria-current", "page");
+  else byId("knowledge-link")?.removeAttribute("aria-current");
   // The same place in another state is not built again: it keeps what it has loaded.
   if (to.page === "case" && page instanceof CasePage && page.id === to.id) { page.showTab(to.tab); page.focus?.(); return named(); }
+  if (to.page === "file" && before.page === "file" && page instanceof FilePage && page.file === to.file) { page.show(to.part, to.lines); return named(); }
+  if (to.page === "knowledge" && page instanceof KnowledgePage) { page.show(to.query, to.own); return named(); }
   page?.dispose();
   page = make(to, me, live);
   main.replaceChildren(page.node);
@@ -110,6 +121,10 @@ function make(to: Place, me: string, connected: Live): Page {
   switch (to.page) {
     case "start": return new StartPage(me, connected, uploads, go);
     case "case": return new CasePage(to.id, to.tab, { me, live: connected, uploads, go, deleted: (id) => { if (caseOf(place) === id) go({ page: "start" }); void cases?.load(); }, restored: (id) => { void cases?.load(); go({ page: "case", id, tab: "conversation" }); } });
+    case "file": return new FilePage(to.id, to.file, to.part, to.lines, go);
+    case "knowledge": return new KnowledgePage(to.query, to.own, go);
+    case "document": return to.edit ? new DocumentForm({ id: to.id }, go) : new DocumentPage(to.id, go);
+    case "newDocument": return new DocumentForm({ own: to.own }, go);
   }
 }
 function named(): void { document.title = `${page?.title() ?? ""} · FaultMaven`; }
@@ -174,7 +189,7 @@ document.addEventListener("keydown", (e) => {
 });
 dropTarget((files) => {
   if (!live) return;
-  if (page instanceof CasePage || page instanceof StartPage) page.attach(files);
+  if (page instanceof CasePage || page instanceof StartPage || page instanceof DocumentForm) page.attach(files);
   else fail("Files belong to a case: open one, then drop them there.");
 });
 window.addEventListener("beforeunload", (e) => { if (uploads.busy) e.preventDefault(); });

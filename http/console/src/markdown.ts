@@ -1,7 +1,7 @@
 // Markdown to safe HTML: rendered by marked, cleaned by DOMPurify; links open elsewhere and carry nothing along.
 // A growing text is drawn block by block: what is finished is never touched again, so nothing jumps or loses focus.
 import DOMPurify from "dompurify";
-import { Lexer, Parser, marked, type Token, type TokensList } from "marked";
+import { Lexer, Parser, Renderer, type Token, type Tokens, type TokensList } from "marked";
 import { copyText } from "./clipboard";
 import { h } from "./dom";
 import { countLines, levelOf, looksLikeLog } from "./text";
@@ -14,7 +14,17 @@ DOMPurify.addHook("afterSanitizeAttributes", (node) => {
 });
 const rules = { FORBID_TAGS: ["style", "form", "input", "button", "textarea", "select", "img", "picture", "video", "audio", "iframe", "svg", "math", "dialog"], FORBID_ATTR: ["style", "class", "id", "name", "for", "popover", "popovertarget", "tabindex", "autofocus", "accesskey"] };
 
-export const render = (text: string): string => DOMPurify.sanitize(marked.parse(text, { async: false, gfm: true }), rules);
+/** HTML inside of Markdown is text: "<init>" in a quoted line must not vanish. A few harmless words of it are kept. */
+class TextRenderer extends Renderer {
+  override html({ text, block }: Tokens.HTML | Tokens.Tag): string {
+    if (/^<\/?(?:br|sub|sup|kbd|b|i|em|strong)\s*\/?>$/i.test(text.trim())) return text;
+    const plain = text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+    return block ? `<p>${plain}</p>\n` : plain;
+  }
+}
+const parse = (tokens: Token[]): string => Parser.parse(tokens, { gfm: true, renderer: new TextRenderer() });
+
+export const render = (text: string): string => DOMPurify.sanitize(parse(Lexer.lex(text, { gfm: true })), rules);
 
 /** The text as blocks; joined they are the text. */
 export function blocksOf(text: string): Token[] { return Lexer.lex(text, { gfm: true }); }
@@ -46,7 +56,7 @@ function draw(token: Token, links: TokensList["links"]): HTMLElement {
   if (token.type === "code") return codeBlock(String((token as { text: string }).text), String((token as { lang?: string }).lang ?? ""));
   const list = Object.assign([token], { links });
   const node = h("div", { class: "md" });
-  node.innerHTML = DOMPurify.sanitize(Parser.parse(list, { gfm: true }), rules);
+  node.innerHTML = DOMPurify.sanitize(parse(list), rules);
   for (const table of node.querySelectorAll("table")) {
     const box = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table" });
     table.replaceWith(box);

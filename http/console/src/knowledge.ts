@@ -1,0 +1,88 @@
+// Knowledge as the page sees it: whose documents, how they are asked for, and which words of a hit are lit.
+import { myId } from "./api";
+import { explain } from "./advice";
+
+export interface Doc { id: string; title: string; type: string; category: string; tags: string[]; shared: boolean; format: string; bytes: number; version: number; chunks: number; indexed: boolean; createdAt: string; updatedAt: string; content: string }
+export interface Hit { id: string; title: string; type: string; category: string; shared: boolean; heading: string; similarity: number; content: string; highlights: [number, number][]; reasons: string[] }
+export interface Stats { documents: number; chunks: number; bytes: number; notIndexed: number; embedder: string; byType: [string, number][]; byCategory: [string, number][] }
+export interface Filter { type: string; category: string; tag: string }
+export const noFilter = (): Filter => ({ type: "", category: "", tag: "" });
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Json = any;
+const text = (j: Json): string => (typeof j === "string" ? j : "");
+const number = (j: Json): number => (typeof j === "number" ? j : 0);
+const texts = (j: Json): string[] => (Array.isArray(j) ? j.filter((t) => typeof t === "string") : []);
+const counts = (j: Json): [string, number][] => Object.entries((j ?? {}) as Record<string, Json>).map(([k, v]): [string, number] => [k, number(v)]).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+
+export function docOf(j: Json): Doc {
+  return { id: text(j.document_id), title: text(j.title), type: text(j.document_type), category: text(j.category), tags: texts(j.tags), shared: j.scope === "global", format: text(j.format), bytes: number(j.bytes), version: number(j.version), chunks: number(j.chunks), indexed: j.indexed !== false, createdAt: text(j.created_at), updatedAt: text(j.updated_at), content: text(j.content) };
+}
+export function hitOf(j: Json): Hit {
+  const m = j.metadata ?? {};
+  return { id: text(j.document_id), title: text(m.title), type: text(m.document_type), category: text(m.category), shared: m.scope === "global", heading: text(j.heading), similarity: number(j.similarity_score), content: text(j.content), highlights: (Array.isArray(j.highlights) ? j.highlights : []).map((h: Json): [number, number] => [number(h.begin), number(h.end)]), reasons: texts(j.reasons) };
+}
+export function statsOf(j: Json): Stats {
+  return { documents: number(j.total_documents), chunks: number(j.total_chunks), bytes: number(j.total_bytes), notIndexed: number(j.not_indexed), embedder: text(j.embedder), byType: counts(j.by_type), byCategory: counts(j.by_category) };
+}
+
+/** Where one's own documents live, or those that everybody shares. */
+export const base = (own: boolean): string => (own ? `/users/${myId()}/kb` : "/knowledge");
+export function listPath(own: boolean, f: Filter, offset: number, limit = 50): string {
+  const q = new URLSearchParams({ limit: String(limit), offset: String(offset) });
+  if (f.type) q.set("document_type", f.type);
+  if (f.category) q.set("category", f.category);
+  if (f.tag) q.set("tag", f.tag);
+  return `${base(own)}/documents?${q.toString()}`;
+}
+export function searchBody(query: string, f: Filter, limit = 20): object {
+  return { query, limit, filters: { ...(f.type ? { document_type: f.type } : {}), ...(f.category ? { category: f.category } : {}), ...(f.tag ? { tag: f.tag } : {}) } };
+}
+
+export interface Segment { text: string; lit: boolean }
+/** The part of a passage with the most found words, those lit. Places are bytes of UTF-8, as the server counts. */
+export function snippet(content: string, highlights: readonly [number, number][], most = 320): Segment[] {
+  const all = new TextEncoder().encode(content), decode = new TextDecoder();
+  const lit = highlights.filter(([b, e]) => b >= 0 && e > b && e <= all.length).sort((x, y) => x[0] - y[0]);
+  let best = 0, found = -1;
+  for (const [b] of lit) {
+    const n = lit.filter(([x, e]) => x >= b && e <= b + most - 40).length;
+    if (n > found) { found = n; best = b; }
+  }
+  let from = Math.max(0, best - 40), to = Math.min(all.length, from + most);
+  const inside = (i: number): boolean => i > 0 && i < all.length && (all[i]! & 0xc0) === 0x80;
+  // From the beginning of a word to the end of one, never inside a character.
+  if (from > 0) { while (from < best && all[from] !== 32 && all[from] !== 10) ++from; }
+  if (to < all.length) { const end = to; while (to > from && all[to] !== 32 && all[to] !== 10) --to; if (to - from < most / 2) to = end; }
+  while (inside(from)) ++from;
+  while (inside(to)) --to;
+  const out: Segment[] = [];
+  const put = (b: number, e: number, on: boolean) => { if (e > b) out.push({ text: plain(decode.decode(all.subarray(b, e)), b === 0), lit: on }); };
+  if (from > 0) out.push({ text: "… ", lit: false });
+  let at = from;
+  for (const [b, e] of lit) {
+    if (b < at || e > to) continue;
+    put(at, b, false);
+    put(b, e, true);
+    at = e;
+  }
+  put(at, to, false);
+  if (to < all.length) out.push({ text: " …", lit: false });
+  return out;
+}
+
+/** Markdown in one line: a new line becomes a dot, signs of headings, lists and code go. */
+const plain = (text: string, start: boolean): string => (start ? text.replace(/^#{1,6}\s+/, "") : text).replace(/\s*\n\s*(?:(?:#{1,6}|[-*]|\d+\.)\s+)?/g, " · ").replace(/[`*]/g, "");
+
+export const parseTags = (line: string): string[] => [...new Set(line.split(",").map((t) => t.trim()).filter(Boolean))];
+
+/** The words for a refusal differ from those of cases: shared documents are the administrators'. */
+export function explainKnowledge(e: unknown): string {
+  const { code = "", status = 0 } = e as { code?: string; status?: number };
+  if (code === "forbidden") return "Only administrators change what everybody shares. Add it to your own documents instead, or ask an administrator.";
+  if (code === "not_found") return "There is no such document any more, or it is not yours.";
+  if (code === "unsupported_media_type") return "This kind of file cannot be read. Use Markdown, text, HTML, CSV, JSON, PDF or DOCX.";
+  if (status === 409 && code === "conflict") return "Somebody else changed this document in the meantime. Copy your text, load the page again, and make your change once more.";
+  if (code === "too_large") return "The document is too large. Split it along its headings, and add the parts.";
+  return explain(e);
+}

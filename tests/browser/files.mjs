@@ -1,0 +1,104 @@
+// Files of a case: upload, what was found, the viewer with lit lines, templates, plots, timeline.
+export async function files({ page, check, shot, log }) {
+  await page.getByRole("button", { name: "New case" }).click();
+  await page.getByLabel("Message", { exact: true }).fill("See the files.");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.locator("article.assistant[data-id^=msg_]").first().waitFor();
+  await page.getByRole("link", { name: /^Files/ }).click();
+  const metrics = ["timestamp,cpu,latency_ms"];
+  for (let i = 0; i < 400; ++i) metrics.push(`${new Date(Date.UTC(2026, 0, 31, 12) + i * 10_000).toISOString()},${(30 + 10 * Math.sin(i / 20)).toFixed(1)},${i > 300 ? 500 : 100 + (i % 7)}`);
+  const binary = Buffer.alloc(600, 0).map((_, i) => (i * 37) % 256);
+  await page.locator("#files-input").setInputFiles([
+    { name: "shop.log", mimeType: "text/plain", buffer: Buffer.from(log) },
+    { name: "node.csv", mimeType: "text/csv", buffer: Buffer.from(metrics.join("\n")) },
+    { name: "core.bin", mimeType: "application/octet-stream", buffer: binary }]);
+  await page.waitForFunction(() => document.querySelectorAll("li.file").length === 3 && document.querySelectorAll("li.upload").length === 0);
+  const row = (name) => page.locator("li.file", { hasText: name }).first();
+  check("each file shows its type, how sure that is, its size and its state", /Log.*analysed.*% sure.*KiB/s.test(await row("shop.log").innerText()) && /Metrics/.test(await row("node.csv").innerText()), await row("shop.log").innerText());
+  check("a file that cannot be analysed says why", /unanalyzable[\s\S]*Why: \S/.test(await row("core.bin").innerText()), await row("core.bin").innerText());
+  await shot("files");
+
+  // A network that is slow enough to see the progress, and to cancel.
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.emulateNetworkConditions", { offline: false, latency: 20, downloadThroughput: -1, uploadThroughput: 60_000 });
+  await page.locator("#files-input").setInputFiles([{ name: "slow.log", mimeType: "text/plain", buffer: Buffer.from(log.repeat(4)) }]);
+  const slow = page.locator("li.upload", { hasText: "slow.log" });
+  await page.waitForFunction(() => /Uploading: [1-9]\d? %/.test(document.querySelector("li.upload .state")?.textContent ?? ""));
+  await slow.getByRole("button", { name: "Cancel slow.log" }).click();
+  await slow.getByRole("button", { name: "Dismiss slow.log" }).click();
+  check("an upload shows its progress and can be cancelled", (await page.locator("li.upload").count()) === 0 && (await page.locator("li.file").count()) === 3);
+  await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
+
+  await row("shop.log").getByRole("link", { name: "shop.log", exact: true }).click();
+  await page.getByRole("heading", { name: "Look at first" }).waitFor();
+  check("what matters comes first: the error leads the list", (await page.locator(".citedlist li").first().innerText()).includes("Connection refused"));
+  await shot("findings");
+  await page.locator(".citedlist li").first().locator("a.cite").click();
+  await page.locator(".row.lit").first().waitFor();
+  check("the cited line is lit in the text", (await page.locator(".row.lit").allInnerTexts()).join("\n").includes("Connection refused"));
+  check("it stands at its own number", (await page.locator(".row.lit .no").first().innerText()) === "1201");
+  check("the address names the lines", page.url().includes("/text?lines=1201"));
+  check("the viewer holds a window, not the file", (await page.locator(".row").count()) <= 600);
+  await shot("viewer");
+  await page.locator("#filetext").focus();
+  await page.keyboard.press("n");
+  await page.waitForFunction(() => document.querySelector(".row.lit .no")?.textContent !== "1201");
+  const after = Number(await page.locator(".row.lit .no").first().innerText());
+  check("n goes to the next cited line", after > 1201, String(after));
+  await page.keyboard.press("p");
+  await page.waitForFunction(() => document.querySelector(".row.lit .no")?.textContent === "1201");
+  check("p goes back", true);
+  await page.getByLabel("Go to line", { exact: true }).last().fill("2000");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector(".row.lit .no")?.textContent === "2000");
+  await page.locator("#filetext").evaluate((box) => { box.scrollTop = 0; });
+  await page.waitForFunction(() => Number(document.querySelector(".row .no")?.textContent) < 1988);
+  const numbers = (await page.locator(".row .no").allInnerTexts()).map(Number);
+  check("scrolling up brings the lines before, without a gap", numbers.every((n, i) => i === 0 || n === numbers[i - 1] + 1), numbers.slice(0, 5).join());
+  const wanted = log.split("\n")[numbers[3] - 1];
+  check("a line is shown as it is", (await page.locator(".row .txt").nth(3).innerText()) === wanted);
+
+  await page.getByRole("link", { name: /^Templates/ }).click();
+  const table = page.getByRole("region", { name: "Table of templates" });
+  check("the template table has a sparkline per template", (await table.locator("tbody tr").count()) > 0 && (await table.locator("tbody tr svg.spark").count()) === (await table.locator("tbody tr").count()));
+  await table.getByRole("button", { name: "Count" }).click();
+  const counts = (await table.locator("tbody tr td:nth-child(2)").allInnerTexts()).map((t) => Number(t.replace(/\D/g, "")));
+  check("it sorts by count", counts.every((n, i) => i === 0 || n <= counts[i - 1]) && (await table.locator("th[aria-sort=descending]").count()) === 1, counts.join());
+  await shot("templates");
+  await page.getByLabel("Filter the templates").fill("refused");
+  await table.locator("tbody tr").first().locator("td.pattern a").click();
+  await page.locator(".row.lit").first().waitFor();
+  check("a template leads to its first line", (await page.locator(".row.lit .no").first().innerText()) === "1201");
+
+  await page.getByRole("link", { name: "Files", exact: true }).click();
+  await row("node.csv").getByRole("link", { name: "node.csv", exact: true }).click();
+  await page.locator(".plot svg").first().waitFor();
+  check("metrics show their plots", (await page.locator(".plot svg polyline, .plot svg path").count()) > 0);
+  await shot("plots");
+
+  await page.getByRole("link", { name: "Conversation" }).click();
+  await page.locator("article.system", { hasText: "shop.log" }).locator("a.cite").first().click();
+  await page.locator(".row.lit").first().waitFor();
+  check("a citation in the conversation opens the file at its line", page.url().includes("/text?lines="));
+
+  await page.getByRole("link", { name: "Conversation" }).click();
+  await page.locator("#log").waitFor();
+  const timeline = await page.evaluate(async (id) => (await fetch(`/api/v1/cases/${id}/timeline`, { headers: { Authorization: "Bearer " + JSON.parse(localStorage.getItem("faultmaven.session")).access_token } })).status, new URL(page.url()).pathname.split("/")[2]);
+  await page.waitForTimeout(300);
+  const tab = page.locator("nav.tabs").getByRole("link", { name: "Timeline" });
+  if (timeline === 200) {
+    await tab.click();
+    await page.locator(".timeline li").first().waitFor();
+    check("the timeline shows the error with its place", (await page.locator(".timeline li.error").first().innerText()).includes("shop.log:1201"));
+    await shot("timeline");
+    await page.goBack();
+  } else {
+    check("a server without a timeline shows none", (await tab.count()) === 0, String(timeline));
+  }
+
+  await page.getByRole("link", { name: /^Files/ }).click();
+  await row("core.bin").getByRole("button", { name: "Delete core.bin" }).click();
+  await page.getByRole("button", { name: "Delete the file" }).click();
+  await page.waitForFunction(() => document.querySelectorAll("li.file").length === 2);
+  check("a file can be deleted", true);
+}
