@@ -71,20 +71,27 @@ outcome<case_file> read_record(std::string_view json) {
   return f;
 }
 
-std::string moments_json(const std::vector<timeline_moment>& moments) {
+/// What is kept of an analysis besides its JSON: its moments and its marks.
+std::string traces_json(const file_analysis& a) {
   std::string out;
   json_writer w{out};
   w.begin_object().member("v", 1).key("moments").begin_array();
-  for (auto& m : moments) {
+  for (auto& m : a.moments) {
     w.begin_object().member("at_ms", m.at_ms).member("zone", m.zone_known).member("year", m.year_known).member("date", m.date_known);
     w.member("resolution_ms", m.resolution_ms).member("line_first", m.line_first).member("line_last", m.line_last).member("count", m.count);
     w.member("weight", m.weight).member("level", m.level).member("kind", m.kind).member("text", m.text).end_object();
   }
+  w.end_array().key("marks").begin_array();
+  for (auto& l : a.marks.lines)
+    w.begin_object().member("text", l.text).member("weight", l.weight).end_object();
+  w.end_array().key("identifier_kinds").begin_array();
+  for (auto& k : a.marks.identifier_kinds)
+    w.value(k);
   w.end_array().end_object();
   return out;
 }
-outcome<std::vector<timeline_moment>> read_moments(std::string_view json) {
-  const auto damaged = make_unavailable("What is kept of a file's timeline is damaged or of a newer version.");
+outcome<std::pair<std::vector<timeline_moment>, file_marks>> read_traces(std::string_view json) {
+  const auto damaged = make_unavailable("What is kept of a file's analysis is damaged or of a newer version.");
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   simdjson::dom::array list;
@@ -110,7 +117,21 @@ outcome<std::vector<timeline_moment>> read_moments(std::string_view json) {
     m.text = text;
     out.push_back(std::move(m));
   }
-  return out;
+  file_marks marks;
+  simdjson::dom::array lines, kinds;
+  if (root["marks"].get_array().get(lines) == simdjson::SUCCESS)
+    for (auto e : lines) {
+      std::string_view text;
+      std::int64_t weight = 0;
+      if (e["text"].get_string().get(text) || e["weight"].get_int64().get(weight))
+        return damaged;
+      marks.lines.push_back({std::string{text}, static_cast<int>(weight)});
+    }
+  if (root["identifier_kinds"].get_array().get(kinds) == simdjson::SUCCESS)
+    for (auto k : kinds)
+      if (std::string_view v; k.get_string().get(v) == simdjson::SUCCESS)
+        marks.identifier_kinds.emplace_back(v);
+  return std::pair{std::move(out), std::move(marks)};
 }
 
 failure cancelled() { return make_conflict("CANCELLED", "The analysis was cancelled; the file was not kept."); }
@@ -204,7 +225,7 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
   f.processed_at = deps_.clock->now();
   if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "analysis.json", "application/json", a.json.empty() ? "{}" : a.json); !w)
     return w.error();
-  if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "timeline.json", "application/json", moments_json(a.moments)); !w)
+  if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "timeline.json", "application/json", traces_json(a)); !w)
     return w.error();
   if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "record.json", "application/json", record_json(f)); !w)
     return w.error();
@@ -272,20 +293,33 @@ outcome<done_t> file_shelf::remove(const case_id& id, const std::string& file) {
   return done;
 }
 
-outcome<std::vector<timeline_moment>> file_shelf::moments(const case_file& f) const {
+outcome<std::pair<std::vector<timeline_moment>, file_marks>> file_shelf::traces(const case_file& f) const {
   const auto key = folder(f.in_case, f.id) + "timeline.json";
   auto json = deps_.blobs->read(key, 0, 64U << 20);
   if (json)
-    return read_moments(*json);
+    return read_traces(*json);
   if (json.error().code != errc::not_found)
     return json.error();
   auto bytes = deps_.blobs->read(folder(f.in_case, f.id) + "content", 0, f.bytes);
   if (!bytes)
     return bytes.error();
-  auto moments = deps_.analyse(f.name, f.content_type, *bytes, f.data_type, {}).moments;
-  if (auto w = write_blob(*deps_.blobs, key, "application/json", moments_json(moments)); !w)
+  auto a = deps_.analyse(f.name, f.content_type, *bytes, f.data_type, {});
+  if (auto w = write_blob(*deps_.blobs, key, "application/json", traces_json(a)); !w)
     log::warn("files", "a file's timeline is not kept: " + w.error().detail);
-  return moments;
+  return std::pair{std::move(a.moments), std::move(a.marks)};
+}
+
+outcome<std::vector<file_marks>> file_shelf::marks(const case_id& id) const {
+  auto files = list(id);
+  if (!files)
+    return files.error();
+  std::vector<file_marks> out;
+  for (auto& f : *files)
+    if (auto t = traces(f))
+      out.push_back(std::move(t->second));
+    else if (t.error().code != errc::not_found)
+      return t.error();
+  return out;
 }
 
 outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector<message>& messages, std::uint64_t messages_before,
@@ -295,12 +329,12 @@ outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector
     return files.error();
   std::vector<evidence::timeline_file> said;
   for (auto& f : *files) {
-    auto m = moments(f);
+    auto m = traces(f);
     if (!m && m.error().code == errc::not_found)
       continue; // removed meanwhile
     if (!m)
       return m.error();
-    said.push_back({f.id, f.name, f.uploaded_at, std::move(*m)});
+    said.push_back({f.id, f.name, f.uploaded_at, std::move(m->first)});
   }
   return evidence::timeline_of(said, messages, query, settings_.timeline, messages_before);
 }

@@ -41,8 +41,10 @@ public:
   outcome<std::string> analysis(const case_id& id, const std::string& file) const;
   outcome<std::string> bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length) const;
   outcome<done_t> remove(const case_id& id, const std::string& file);
-  /// What a file says happened; files of earlier versions are analysed once more for it.
-  outcome<std::vector<timeline_moment>> moments(const case_file& file) const;
+  /// What a file says happened, and what it may share with others; files of earlier versions are analysed once more.
+  outcome<std::pair<std::vector<timeline_moment>, file_marks>> traces(const case_file& file) const;
+  /// Of all files of a case.
+  outcome<std::vector<file_marks>> marks(const case_id& id) const;
   outcome<timeline_page> timeline(const case_id& id, const std::vector<message>& messages, std::uint64_t messages_before, const timeline_query& query) const;
   outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit) const;
 

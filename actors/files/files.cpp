@@ -90,10 +90,13 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
         if (m.begun)
           m.begun(std::move(*begun));
         const reply<std::pair<case_file, file_analysis>> answer{[d, id, to = m.answer](outcome<std::pair<case_file, file_analysis>> r) {
-          if (r)
+          if (r) {
             d.jobs->finish(id, "completed", {}, r->first.id);
-          else
+            if (d.on_evidence && r->first.duplicate_of.empty())
+              d.on_evidence(r->first.in_case);
+          } else {
             d.jobs->finish(id, "failed", r.error().detail);
+          }
           to(std::move(r));
         }};
         const bool taken = d.work->submit([d, id, who = m.who, in_case = m.in_case, file = std::move(m.file), answer] {

@@ -18,6 +18,7 @@ struct files_actor_deps {
   offload_ptr readers; ///< lists and contents; must not wait behind analysis
   case_registry_actor registry;
   job_book_ptr jobs;
+  std::function<void(const case_id&)> on_evidence; ///< a file was analysed and told; must not block; may be empty
 };
 
 files_actor spawn_files(caf::actor_system& system, files_actor_deps deps);

@@ -176,6 +176,14 @@ struct settings {
   } knowledge;
 
   struct {
+    bool enabled = true;
+    std::size_t cases_max = 300;
+    std::size_t shown_max = 3;
+    std::size_t notes_max = 5;
+    std::size_t score_percent = 35;
+  } likeness;
+
+  struct {
     std::size_t remembered_max = 1'000;
     std::size_t unfinished_per_user_max = 100;
   } jobs;

@@ -258,6 +258,12 @@ std::vector<setting_info> make_table() {
       FM_ROW(knowledge.file_bytes_max, (v::bytes{kib, 64 * mib}), {"Longest PDF, DOCX or HTML file of a document; above: 413. http.body_bytes_max must leave room for it."}),
       FM_ROW(knowledge.pdf_pages_max, (v::whole{1, 10'000}), {"Pages of a PDF; above: 413."}),
 
+      FM_ROW(likeness.enabled, v::yes_no{}, {"Whether a case is shown earlier cases and runbooks that are like it, at its first message and when files come."}),
+      FM_ROW(likeness.cases_max, (v::whole{1, 10'000}), {"Earlier cases that one is held against: those with the latest activity."}),
+      FM_ROW(likeness.shown_max, (v::whole{1, 20}), {"Cases, and runbooks, that one message shows."}),
+      FM_ROW(likeness.notes_max, (v::whole{1, 100}), {"Such messages in one case."}),
+      FM_ROW(likeness.score_percent, (v::whole{1, 100}), {"Least likeness that is shown.", "percent"}),
+
       FM_ROW(jobs.remembered_max, (v::whole{10, 1'000'000}), {"Jobs that are remembered; the oldest finished one is forgotten first."}),
       FM_ROW(jobs.unfinished_per_user_max, (v::whole{1, 100'000}), {"Jobs of one user that may wait or run; above: 503."}),
 

@@ -47,6 +47,19 @@ struct timeline_moment {
   bool operator==(const timeline_moment&) const = default;
 };
 
+/// What a file has in common with files of other cases, if they have: kinds of lines that speak of trouble, without
+/// what varies in them, and the kinds of names that occur in it (pod, request).
+struct trouble_mark {
+  std::string text;
+  int weight = 0; ///< 1 to 5: how much trouble
+  bool operator==(const trouble_mark&) const = default;
+};
+struct file_marks {
+  std::vector<trouble_mark> lines;
+  std::vector<std::string> identifier_kinds;
+  bool operator==(const file_marks&) const = default;
+};
+
 /// What the analysis of a file gives.
 struct file_analysis {
   std::string data_type = "unanalyzable";
@@ -57,6 +70,7 @@ struct file_analysis {
   std::string json;  ///< the whole result
   std::string error; ///< why it could not be processed; empty = it could
   std::vector<timeline_moment> moments; ///< in order
+  file_marks marks;
 };
 
 /// One entry of a case's timeline, over all files and messages.

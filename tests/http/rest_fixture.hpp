@@ -7,6 +7,7 @@
 #include "actors/identity/identity.hpp"
 #include "actors/knowledge/knowledge.hpp"
 #include "actors/knowledge/lexical_embedder.hpp"
+#include "actors/likeness/likeness.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "actors/support/jobs.hpp"
 #include "http/live/live.hpp"
@@ -109,7 +110,12 @@ protected:
     file_settings limits;
     limits.upload_bytes_max = 100'000;
     limits.case_files_max = 3;
-    files = spawn_files(system, {std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random}), analysts, offloaded, registry, book});
+    shelf = std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random});
+    files = spawn_files(system, {shelf, analysts, offloaded, registry, book, [this](const case_id& id) {
+                                   std::lock_guard lock{likeness_mutex};
+                                   if (likeness.actor)
+                                     caf::anon_send(likeness.actor, look_for_likeness{id});
+                                 }});
     knowledge_actor_deps library;
     library.base = std::make_shared<knowledge_base>(knowledge_settings{}, knowledge_deps{storage.blobs, storage.vectors, make_lexical_embedder(), clock, random, readable});
     library.work = offloaded;
@@ -175,6 +181,9 @@ protected:
     jobs = jobs_actor{};
     book->stop_all();
     analysts->stop();
+    if (likeness.actor)
+      caf::anon_send_exit(likeness.actor, caf::exit_reason::user_shutdown);
+    likeness = {};
     book->watch({});
     files = files_actor{};
     knowledge = knowledge_actor{};
@@ -232,8 +241,10 @@ protected:
     a.insights = {"line 1 matters"};
     a.text = std::string{bytes.substr(0, bytes.find('\n'))};
     a.json = "{\"schema\":1}";
-    if (evidence::looks_like_log(bytes))
+    if (evidence::looks_like_log(bytes)) {
       a.moments = evidence::moments_of_log(bytes);
+      a.marks = evidence::marks_of_log(evidence::analyze(bytes));
+    }
     return a;
   }
 
@@ -266,6 +277,9 @@ protected:
   identity_actor identity;
   case_registry_actor registry;
   files_actor files;
+  std::shared_ptr<file_shelf> shelf;
+  std::mutex likeness_mutex;
+  likeness_service likeness; ///< empty unless a test asks for it
   jobs_actor jobs;
   job_book_ptr book = std::make_shared<job_book>(job_settings{}, clock, random);
   knowledge_actor knowledge;

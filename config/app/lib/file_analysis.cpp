@@ -2,6 +2,7 @@
 #include "config/app/lib/file_analysis.hpp"
 
 #include "actors/evidence/extractors/extract.hpp"
+#include "actors/evidence/likeness.hpp"
 #include "actors/evidence/log_triage.hpp"
 #include "actors/evidence/opening/archive.hpp"
 #include "actors/evidence/opening/visual.hpp"
@@ -36,6 +37,7 @@ file_analysis of_log(std::string_view bytes, const file_analysis_options& with) 
   out.moments = evidence::moments_of_log(bytes, a, with.timeline, with.control);
   if (with.control.stopped())
     return out;
+  out.marks = evidence::marks_of_log(a);
   out.confidence = a.lines == 0 ? 0 : std::min(0.99, 0.5 + 0.5 * static_cast<double>(a.log_lines) / static_cast<double>(a.lines));
   const auto count = [&](evidence::severity s) { return std::to_string(a.by_severity[static_cast<std::size_t>(s)]); };
   out.summary = std::to_string(a.lines) + " lines in " + std::to_string(a.templates.size()) + " patterns; " + count(evidence::severity::fatal) + " fatal, " +
@@ -90,6 +92,9 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
     out.insights.push_back(i.text);
   out.text = x.full;
   out.json = ex::render_json(x);
+  for (auto& f : x.findings)
+    if (f.heavy != ex::weight::note && out.marks.lines.size() < evidence::marks_max) // a finding's kind is what other files may share
+      out.marks.lines.push_back({"finding " + f.kind, f.heavy == ex::weight::danger ? 3 : 2});
   for (auto& m : x.moments) {
     timeline_moment t;
     t.at_ms = m.at_ms;
@@ -123,6 +128,12 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
     inner.control.progress = {};
     auto one = of_one(f.path, {}, f.bytes, {}, inner);
     with.control.tell(shown, std::min(entries_shown_max, archive.files.size()) + 1);
+    for (auto& l : one.marks.lines)
+      if (out.marks.lines.size() < evidence::marks_max)
+        out.marks.lines.push_back(std::move(l));
+    for (auto& k : one.marks.identifier_kinds)
+      if (std::find(out.marks.identifier_kinds.begin(), out.marks.identifier_kinds.end(), k) == out.marks.identifier_kinds.end())
+        out.marks.identifier_kinds.push_back(std::move(k));
     for (auto& m : one.moments) {
       m.text = f.path + ": " + m.text;
       out.moments.push_back(std::move(m));

@@ -12,6 +12,7 @@
 #include "actors/knowledge/lexical_embedder.hpp"
 #include "actors/knowledge/openai_embedder.hpp"
 #include "actors/knowledge/relevance.hpp"
+#include "actors/likeness/likeness.hpp"
 #include "actors/llm/openai_provider.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "actors/support/jobs.hpp"
@@ -84,14 +85,16 @@ embedder_ptr make_embedder(const settings& s) {
 
 /// What the agent is shown of a person's knowledge: few passages, and only those that have something to do with the
 /// question.
-std::function<std::vector<knowledge_hit>(const user_id&, const std::string&)> recall_of(const settings& s, std::shared_ptr<knowledge_base> base) {
-  if (s.knowledge.in_answers == 0)
+std::function<std::vector<knowledge_hit>(const user_id&, const std::string&)> recall_of(const settings& s, std::shared_ptr<knowledge_base> base, std::size_t limit,
+                                                                                     std::string document_type = {}) {
+  if (limit == 0)
     return {};
-  return [base = std::move(base), limit = s.knowledge.in_answers,
+  return [base = std::move(base), limit, type = std::move(document_type),
           least = static_cast<double>(s.knowledge.relevant_percent) / 100](const user_id& viewer, const std::string& question) {
     knowledge_query q;
     q.viewer = viewer;
     q.text = question;
+    q.document_type = type;
     q.limit = limit;
     auto hits = base->search(q);
     if (!hits) {
@@ -180,6 +183,15 @@ case_settings cases_of(const settings& s) {
   c.commands_waiting_max = s.cases.commands_waiting_max;
   c.subscribers_max = s.cases.subscribers_max;
   return c;
+}
+
+likeness_settings likeness_of(const settings& s) {
+  likeness_settings l;
+  l.cases_max = s.likeness.cases_max;
+  l.notes_max = s.likeness.notes_max;
+  l.limits.shown_max = s.likeness.shown_max;
+  l.limits.score_min = static_cast<double>(s.likeness.score_percent) / 100;
+  return l;
 }
 
 identity_settings identity_of(const settings& s) {
@@ -280,7 +292,7 @@ int serve(const common_options& o, bool next_free_port) {
   deps.run.readers = readers;
   deps.run.work = work;
   deps.run.provider = make_provider(s);
-  deps.run.recall = recall_of(s, known);
+  deps.run.recall = recall_of(s, known, s.knowledge.in_answers);
   deps.run.settings.context_characters_max = s.cases.context_characters;
   deps.run.settings.history_messages_max = s.cases.history_messages;
   deps.run.settings.answer_bytes_max = s.llm.answer_bytes_max;
@@ -308,7 +320,16 @@ int serve(const common_options& o, bool next_free_port) {
     if (!what.in_case.empty())
       caf::anon_send(registry, to_case{what.in_case, case_command{show_job{std::make_shared<const job>(what)}}});
   });
-  auto files = spawn_files(system, {std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random}), work, library, registry, book});
+  const auto shelf = std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random});
+  likeness_service likeness;
+  std::function<void(const case_id&)> on_evidence;
+  if (s.likeness.enabled) {
+    likeness = spawn_likeness(system, likeness_of(s), {storage->cases, storage->blobs, library, registry, [shelf](const case_id& id) { return shelf->marks(id); },
+                                                       recall_of(s, known, s.likeness.shown_max, "runbook")});
+    on_evidence = [actor = likeness.actor](const case_id& id) { caf::anon_send(actor, look_for_likeness{id}); };
+  }
+  auto files = spawn_files(system, {shelf, work, library, registry, book, on_evidence});
+  on_evidence = {};
 
   http::live_deps live{registry, identity, stats, clock, random, live_of(s), version()};
   auto rest = std::make_shared<http::rest_deps>();
@@ -383,6 +404,9 @@ int serve(const common_options& o, bool next_free_port) {
   knowledge = knowledge_actor{};
   caf::anon_send_exit(files, caf::exit_reason::user_shutdown);
   files = files_actor{};
+  if (likeness.actor)
+    caf::anon_send_exit(likeness.actor, caf::exit_reason::user_shutdown);
+  likeness = {};
   caf::anon_send_exit(jobs, caf::exit_reason::user_shutdown);
   jobs = jobs_actor{};
   book->stop_all();
