@@ -21,6 +21,7 @@ export interface Analysis {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Json = any;
 const list = (j: Json): Json[] => (Array.isArray(j) ? j : []);
+const objects = (j: Json): Json[] => list(j).filter((x) => typeof x === "object" && x !== null);
 const text = (j: Json): string => (typeof j === "string" ? j : "");
 const number = (j: Json): number => (typeof j === "number" && Number.isFinite(j) ? j : 0);
 const levels: Level[] = ["fatal", "error", "warning", "note", "info", "debug", "none"];
@@ -51,7 +52,7 @@ export function analysisOf(j: Json): Analysis {
   const a: Analysis = { log: false, lines: null, shortened: "", from: "", to: "", zoneKnown: true, levels: [], cited: [], scenes: [], templates: [], identifiers: [], plots: [], text: "", facts: [], insights: [], personal: false, secrets: false, alternatives: [] };
   if (typeof j !== "object" || j === null) return a;
   a.log = Array.isArray(j.templates);
-  a.templates = list(j.templates).map((t) => ({ id: number(t.id), pattern: text(t.pattern), count: number(t.count), level: level(t.level), trouble: number(t.trouble), first: Math.max(1, number(t.first_line)), last: Math.max(1, number(t.last_line)), example: { line: number(t.example?.line), begin: number(t.example?.begin), text: text(t.example?.text) }, overTime: list(t.over_time).map(number) }));
+  a.templates = objects(j.templates).map((t) => ({ id: number(t.id), pattern: text(t.pattern), count: number(t.count), level: level(t.level), trouble: number(t.trouble), first: Math.max(1, number(t.first_line)), last: Math.max(1, number(t.last_line)), example: { line: number(t.example?.line), begin: number(t.example?.begin), text: text(t.example?.text) }, overTime: list(t.over_time).map(number) }));
   a.lines = typeof j.lines === "number" ? j.lines : null;
   a.shortened = j.shortened === true ? "Only a part of it was looked at." : text(j.shortened);
   a.from = text(j.time?.from);
@@ -59,33 +60,33 @@ export function analysisOf(j: Json): Analysis {
   a.zoneKnown = j.time?.zone_known !== false;
   a.levels = levels.map((l): [Level, number] => [l, number(j.levels?.[l])]).filter(([, n]) => n > 0);
   const known = new Map(a.templates.map((t) => [t.id, t]));
-  for (const item of list(j.look_first)) {
+  for (const item of objects(j.look_first)) {
     const t = known.get(number(item.template_id)), quote = item.quote ?? {};
     const what = `${t?.pattern ?? text(quote.text)}`, why = text(item.why), l = t?.level ?? "none";
     const spans = list(item.lines).filter((r) => Array.isArray(r));
     if (spans.length === 0) spans.push([quote.line, quote.line]);
     for (const [from, to] of spans) a.cited.push({ lines: range(from, to), begin: number(quote.line) === number(from) ? number(quote.begin) : null, title: why ? `${what} (${why})` : what, group: t ? `template ${t.id}` : what, level: l, quote: number(quote.line) === number(from) ? text(quote.text) : "" });
   }
-  for (const f of list(j.findings)) {
+  for (const f of objects(j.findings)) {
     // A log's finding stands at one line; every other extractor's cites a range, or the whole file with line 0.
     const at = f.at ?? {}, single = typeof at.line === "number", first = single ? at.line : number(at.first_line);
     a.cited.push({ lines: range(first, single ? first : at.last_line), begin: first > 0 ? number(at.begin) : null, title: text(f.title), group: `${text(f.title)} ${number(at.begin)}`, level: single ? (known.size > 0 ? levelAt(a.templates, first) : "none") : level(f.weight), quote: text(f.quote) || text(at.text) });
   }
-  for (const t of list(j.stack_traces)) {
+  for (const t of objects(j.stack_traces)) {
     if (!t.head) continue;
     const root = text(t.root?.text).trim(), head = text(t.head.text).trim(), repeats = number(t.repeats);
     a.cited.push({ lines: range(t.head.line, number(t.head.line) + Math.max(0, number(t.lines) - 1)), begin: number(t.head.begin), group: `trace ${number(t.head.line)}`, title: `Stack trace${repeats > 1 ? `, ${repeats} times` : ""}${root && root !== head ? `: ${root}` : ""}`, level: "error", quote: text(t.head.text) });
   }
   a.cited = merged(a.cited).slice(0, citedMax);
-  a.scenes = list(j.scenes).map((s) => ({ what: text(s.what), lines: range(s.first_line, s.last_line) }));
-  a.identifiers = list(j.identifiers).map((i) => ({ kind: text(i.kind), value: text(i.value), count: number(i.count), errors: number(i.errors), first: number(i.first_line) }));
-  a.plots = list(j.plots).map((p) => ({ name: text(p.name), svg: text(p.svg), sparkline: text(p.sparkline) }));
+  a.scenes = objects(j.scenes).map((s) => ({ what: text(s.what), lines: range(s.first_line, s.last_line) }));
+  a.identifiers = objects(j.identifiers).map((i) => ({ kind: text(i.kind), value: text(i.value), count: number(i.count), errors: number(i.errors), first: number(i.first_line) }));
+  a.plots = objects(j.plots).map((p) => ({ name: text(p.name), svg: text(p.svg), sparkline: text(p.sparkline) }));
   a.text = text(j.full_extraction);
   a.facts = Object.entries((j.facts ?? {}) as Record<string, Json>).map(([k, v]) => [k, text(v)]);
-  a.insights = list(j.key_insights).map((i) => (typeof i === "string" ? { text: i, lines: null } : { text: text(i.text), lines: number(i.at?.first_line) > 0 ? range(i.at.first_line, i.at.last_line) : null }));
+  a.insights = list(j.key_insights).filter((i) => i !== null).map((i) => (typeof i === "string" ? { text: i, lines: null } : { text: text(i.text), lines: number(i.at?.first_line) > 0 ? range(i.at.first_line, i.at.last_line) : null }));
   a.personal = j.pii_detected === true;
   a.secrets = j.secrets_detected === true;
-  a.alternatives = list(j.alternative_types).map((t) => [text(t.data_type), number(t.confidence)]);
+  a.alternatives = objects(j.alternative_types).map((t) => [text(t.data_type), number(t.confidence)]);
   return a;
 }
 

@@ -103,8 +103,10 @@ export class Viewer {
         const total = this.reader.total ?? 0;
         this.place();
         if (total === 0) { this.draw([]); return true; }
+        // The last line is shown instead of nothing, and why it is that one.
+        const shown = this.rows.length > 0 || (await this.go({ first: total, last: total }, tell));
         this.fail(`The file has ${total.toLocaleString("en")} ${total === 1 ? "line" : "lines"}; line ${lines.first.toLocaleString("en")} is behind its end.`);
-        return this.rows.length === 0 ? await this.go({ first: total, last: total }, tell) : false;
+        return shown;
       }
       this.target = lines;
       this.draw(rows);
