@@ -63,7 +63,6 @@ constexpr std::uint32_t record_bytes_max = 256U << 20;
 constexpr std::size_t frame_bytes = 12;          ///< length, CRC of the payload, CRC of these two
 constexpr std::size_t slice = 64;                ///< vectors that enter the graph while queries wait
 constexpr std::size_t cheap_to_replay = 500;     ///< changes for which no snapshot is written at the end
-constexpr std::size_t dead_labels_min = 10'000;  ///< below, compaction is not worth it
 constexpr std::size_t threads_max = 4;
 constexpr std::size_t scan_numbers_each = 8U << 20; ///< below, a second thread is not worth its start
 constexpr std::size_t ties_to_spare = 32;
@@ -699,7 +698,7 @@ outcome<std::uint64_t> vector_collection::remove_these(std::vector<std::string> 
 
 /// Writes the log anew when most of it is dead: a new file beside it, then a rename. Queries go on until the end.
 outcome<done_t> vector_collection::compact_if_due() {
-  if (dead_ < dead_labels_min || dead_ < 2 * items_.size())
+  if (dead_ < options_.compact_after || dead_ < 2 * items_.size())
     return done;
   const auto other = path_ + ".new";
   ::unlink(other.c_str());

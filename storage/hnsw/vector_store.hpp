@@ -20,6 +20,7 @@ struct vector_options {
   std::size_t ef = 64;                 ///< breadth of a narrow walk; a wide one has four times as much
   std::size_t exact_max = 2'000;       ///< up to here every vector is looked at
   std::size_t snapshot_every = 10'000; ///< changes (or a fifth of the collection) after which a snapshot is written
+  std::size_t compact_after = 10'000; ///< dead vectors, when they are also two thirds of all, after which the log is written anew
   std::size_t build_threads = 0;       ///< that put vectors into the graph, or look at all; 0 = one a core, at most 4
   bool flush = true;                   ///< off: survives a crash of the process only
 };

@@ -231,7 +231,9 @@ TEST(hnsw_store, ASnapshotOfACollectionThatWasDroppedIsNotUsed) {
 
 TEST(hnsw_store, ALogThatIsMostlyDeadIsWrittenAnew) {
   scratch dir;
-  auto s = opened(dir.path);
+  hnsw::vector_options o;
+  o.compact_after = 1'000;
+  auto s = opened(dir.path, o);
   auto wanted = inmemory::make_vector_store();
   for (auto* each : {s.get(), wanted.get()})
     ASSERT_TRUE(each->create_collection("things", 4, {{"embedder", "x"}}));
@@ -239,7 +241,7 @@ TEST(hnsw_store, ALogThatIsMostlyDeadIsWrittenAnew) {
   for (std::uint32_t round = 0; round < 26; ++round) {
     std::mt19937 random{round};
     std::vector<vector_item> items;
-    for (int i = 0; i < 400; ++i)
+    for (int i = 0; i < 40; ++i)
       items.push_back({"v" + std::to_string(i), point(random, 4), "round " + std::to_string(round), {}});
     ASSERT_TRUE(s->upsert("things", items));
     ASSERT_TRUE(wanted->upsert("things", items));
@@ -255,16 +257,18 @@ TEST(hnsw_store, ALogThatIsMostlyDeadIsWrittenAnew) {
 TEST(hnsw_store, PointsWithoutAnyOrderAreFoundToo) {
   scratch dir;
   hnsw::vector_options o;
+  o.m = 6; // a poor graph: only looking twice gives the right ones
+  o.ef = 10;
   o.flush = false;
   auto s = opened(dir.path, o);
   auto exact = inmemory::make_vector_store();
   std::mt19937 random{11};
   for (auto* each : {s.get(), exact.get()})
-    ASSERT_TRUE(each->create_collection("things", 128, {}));
-  for (int part = 0; part < 8; ++part) {
+    ASSERT_TRUE(each->create_collection("things", 64, {}));
+  for (int part = 0; part < 6; ++part) {
     std::vector<vector_item> items;
-    for (int i = 0; i < 1'000; ++i)
-      items.push_back({"v" + std::to_string(part * 1'000 + i), point(random, 128), "", {{"tenth", std::int64_t{i % 10}}, {"name", i % 3 == 0 ? "a" : "b"}}});
+    for (int i = 0; i < 500; ++i)
+      items.push_back({"v" + std::to_string(part * 500 + i), point(random, 64), "", {{"tenth", std::int64_t{i % 10}}, {"name", i % 3 == 0 ? "a" : "b"}}});
     ASSERT_TRUE(s->upsert("things", items));
     ASSERT_TRUE(exact->upsert("things", items));
   }
@@ -273,7 +277,7 @@ TEST(hnsw_store, PointsWithoutAnyOrderAreFoundToo) {
   for (auto& filter : filters) {
     std::size_t right = 0, wanted = 0;
     for (int q = 0; q < 20; ++q) {
-      const auto v = point(random, 128);
+      const auto v = point(random, 64);
       const auto want = ids(exact->query("things", v, 5, filter)), got = ids(s->query("things", v, 5, filter));
       EXPECT_EQ(got.size(), want.size());
       wanted += want.size();
