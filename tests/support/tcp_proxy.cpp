@@ -1,9 +1,10 @@
-// Non-blocking sockets in one poll loop; commands set flags and wake it.
+// Non-blocking sockets in one poll loop; commands set flags, wake it, and wait until it has done as they say.
 #include "tests/support/tcp_proxy.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
+#include <condition_variable>
 #include <deque>
 #include <fcntl.h>
 #include <list>
@@ -52,6 +53,8 @@ struct tcp_proxy::machine {
   std::atomic<std::uint64_t> accepted{0};
   std::mutex mutex;
   // Commands, under the mutex.
+  std::uint64_t given = 0, obeyed = 0;
+  std::condition_variable has_obeyed;
   bool stop = false, hole = false, refusing = false, cut_now = false, half_now = false;
   std::chrono::milliseconds slow{0};
   std::uint64_t bytes_left = 0; // 0 = no bound
@@ -61,12 +64,12 @@ struct tcp_proxy::machine {
 
   template <class F>
   void command(F f) {
-    {
-      std::lock_guard lock{mutex};
-      f();
-    }
+    std::unique_lock lock{mutex};
+    f();
+    const auto mine = ++given;
     const std::uint64_t one = 1;
     (void)!::write(wake, &one, sizeof one);
+    has_obeyed.wait(lock, [&] { return obeyed >= mine; });
   }
 
   void close_all(link& l) {
@@ -159,27 +162,12 @@ struct tcp_proxy::machine {
   }
 
   void run() {
+    bool in_hole = false;
     while (true) {
-      bool in_hole = false, cut = false, half = false;
-      {
-        std::lock_guard lock{mutex};
-        if (stop)
-          break;
-        in_hole = hole;
-        cut = std::exchange(cut_now, false);
-        half = std::exchange(half_now, false);
-      }
-      if (cut) {
-        for (auto& l : links)
-          close_all(l);
-        links.clear();
-      }
-      if (half)
-        for (auto& l : links)
-          l.up.ended = true;
       std::vector<pollfd> fds{{listener, POLLIN, 0}, {wake, POLLIN, 0}};
       int wait = 1'000;
-      if (!in_hole)
+      const bool watched = !in_hole;
+      if (watched)
         for (auto& l : links)
           for (auto* d : {&l.up, &l.down}) {
             short events = 0;
@@ -190,42 +178,71 @@ struct tcp_proxy::machine {
             fds.push_back({due ? d->to : -1, POLLOUT, 0});
             if (!d->held.empty() && !due)
               wait = std::min(wait, 1 + static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(d->held.front().due - steady::now()).count()));
+            if (d->ended && d->held.empty() && !d->end_passed)
+              wait = 0;
           }
-      const auto count = links.size();
       ::poll(fds.data(), fds.size(), wait);
       if (fds[1].revents) {
         std::uint64_t n = 0;
         (void)!::read(wake, &n, sizeof n);
       }
-      if (!in_hole) {
-        std::size_t at = 2, seen = 0;
-        for (auto l = links.begin(); l != links.end() && seen < count; ++seen) {
-          bool good = true;
-          for (auto* d : {&l->up, &l->down}) {
-            const auto readable = fds[at++].revents;
-            ++at;
-            if (good && readable)
-              good = read(*d);
-            if (good)
-              good = write(*d, d == &l->up);
-          }
-          if (!good) {
-            close_all(*l);
-            l = links.erase(l);
-          } else if (l->up.end_passed && l->down.end_passed) {
-            ::close(l->client);
-            ::close(l->server);
-            l = links.erase(l);
-          } else {
-            ++l;
-          }
-        }
+      // What was said while we waited holds for what came meanwhile.
+      std::uint64_t obeying = 0;
+      bool cut = false, half = false, last = false;
+      {
+        std::lock_guard lock{mutex};
+        obeying = given;
+        last = stop;
+        in_hole = hole;
+        cut = std::exchange(cut_now, false);
+        half = std::exchange(half_now, false);
       }
+      if (cut || last) {
+        for (auto& l : links)
+          close_all(l);
+        links.clear();
+      }
+      if (half)
+        for (auto& l : links)
+          l.up.ended = true;
+      if (watched && !in_hole)
+        serve(fds);
+      {
+        std::lock_guard lock{mutex};
+        obeyed = obeying;
+      }
+      has_obeyed.notify_all();
+      if (last)
+        return;
       if (fds[0].revents)
         take();
     }
-    for (auto& l : links)
-      close_all(l);
+  }
+
+  /// `fds`: four for each connection, behind the first two.
+  void serve(const std::vector<pollfd>& fds) {
+    std::size_t at = 2;
+    for (auto l = links.begin(); l != links.end();) {
+      bool good = true;
+      for (auto* d : {&l->up, &l->down}) {
+        const auto readable = fds[at].revents;
+        at += 2;
+        if (good && readable && !d->ended)
+          good = read(*d);
+        if (good)
+          good = write(*d, d == &l->up);
+      }
+      if (!good) {
+        close_all(*l);
+        l = links.erase(l);
+      } else if (l->up.end_passed && l->down.end_passed) {
+        ::close(l->client);
+        ::close(l->server);
+        l = links.erase(l);
+      } else {
+        ++l;
+      }
+    }
   }
 };
 

@@ -10,7 +10,8 @@
 
 namespace fm {
 
-/// One thread serves all connections. Every command may be given from any thread and holds until the next one.
+/// One thread serves all connections. Every command may be given from any thread, is obeyed when it returns, and holds
+/// until the next one.
 class tcp_proxy {
 public:
   /// Listens on a free port of 127.0.0.1; throws std::runtime_error when it cannot.
