@@ -27,6 +27,7 @@ std::string record_json(const case_file& f) {
   for (auto& i : f.insights)
     w.value(i);
   w.end_array().member("uploaded_by", f.uploaded_by.value).member("uploaded_at", to_iso8601(f.uploaded_at));
+  w.member("redaction", f.redaction).member("sanitized_bytes", f.sanitized_bytes).member("personal_data", f.personal_data).member("secrets", f.secrets);
   w.member("processed_at", f.processed_at ? to_iso8601(*f.processed_at) : std::string{});
   w.end_object();
   return out;
@@ -59,6 +60,15 @@ outcome<case_file> read_record(std::string_view json) {
   f.summary = text("summary");
   f.error = text("error");
   if (root["bytes"].get_uint64().get(f.bytes) != simdjson::SUCCESS)
+    return make_unavailable("A file record is damaged.");
+  f.redaction = text("redaction"); // records from before it was there have none
+  const auto yes = [&](const char* name) {
+    bool v = false;
+    return root[name].get_bool().get(v) == simdjson::SUCCESS && v;
+  };
+  f.personal_data = yes("personal_data");
+  f.secrets = yes("secrets");
+  if (f.redaction == "copy" && root["sanitized_bytes"].get_uint64().get(f.sanitized_bytes) != simdjson::SUCCESS)
     return make_unavailable("A file record is damaged.");
   simdjson::dom::array insights;
   if (root["insights"].get_array().get(insights) == simdjson::SUCCESS)
@@ -220,6 +230,14 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
   f.summary = a.summary;
   f.insights = a.insights;
   f.error = a.error;
+  f.redaction = a.redaction;
+  f.sanitized_bytes = a.redaction == "copy" ? a.sanitized.size() : 0;
+  f.personal_data = a.personal_data;
+  f.secrets = a.secrets;
+  if (a.redaction == "copy")
+    if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "sanitized", "application/octet-stream", a.sanitized); !w)
+      return w.error();
+  a.sanitized.clear();
   f.status = a.error.empty() ? "completed" : "failed";
   f.compression = a.text.empty() ? 0 : static_cast<double>(f.bytes) / static_cast<double>(a.text.size());
   f.processed_at = deps_.clock->now();
@@ -276,18 +294,20 @@ outcome<std::string> file_shelf::analysis(const case_id& id, const std::string& 
   return deps_.blobs->read(folder(id, file) + "analysis.json", 0, 64U << 20);
 }
 
-outcome<std::string> file_shelf::bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length) const {
+outcome<std::string> file_shelf::bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length, bool sanitized) const {
   auto f = read(id, file);
   if (!f)
     return f.error();
-  return deps_.blobs->read(folder(id, file) + "content", offset, length);
+  if (sanitized && f->redaction != "copy" && f->redaction != "same")
+    return make_failure(errc::not_found, "This file has no sanitized copy.");
+  return deps_.blobs->read(folder(id, file) + (sanitized && f->redaction == "copy" ? "sanitized" : "content"), offset, length);
 }
 
 outcome<done_t> file_shelf::remove(const case_id& id, const std::string& file) {
   std::lock_guard one{gate(id)};
   if (auto f = read(id, file); !f)
     return f.error();
-  for (const char* part : {"record.json", "analysis.json", "timeline.json", "content"}) // the record first: from then on it is gone
+  for (const char* part : {"record.json", "analysis.json", "timeline.json", "sanitized", "content"}) // the record first: from then on it is gone
     if (auto r = deps_.blobs->remove(folder(id, file) + part); !r)
       return r.error();
   return done;
@@ -339,7 +359,8 @@ outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector
   return evidence::timeline_of(said, messages, query, settings_.timeline, messages_before);
 }
 
-outcome<std::vector<file_match>> file_shelf::search(const case_id& id, const std::string& query, std::size_t limit) const {
+outcome<std::vector<file_match>> file_shelf::search(const case_id& id, const std::string& query, std::size_t limit,
+                                                            const std::function<bool(const case_file&)>& raw) const {
   std::vector<std::string> words;
   const auto lower_query = ascii_lower(query);
   for (std::string_view rest = lower_query; !rest.empty() && words.size() < search_words_max;) {
@@ -359,7 +380,10 @@ outcome<std::vector<file_match>> file_shelf::search(const case_id& id, const std
     return files.error();
   std::vector<file_match> out;
   for (auto& f : *files) {
-    auto bytes = deps_.blobs->read(folder(id, f.id) + "content", 0, f.bytes);
+    const bool own = raw(f);
+    if (!own && f.redaction == "opaque")
+      continue;
+    auto bytes = deps_.blobs->read(folder(id, f.id) + (own ? "content" : "sanitized"), 0, own ? f.bytes : f.sanitized_bytes);
     if (!bytes)
       continue;
     const auto lower = ascii_lower(*bytes);

@@ -1,5 +1,5 @@
-// Files of cases over a blob store: "cases/<case>/<file>/content", "…/analysis.json", "…/timeline.json" and, last
-// and in one step, "…/record.json". A file without a record was never acknowledged and is never shown. Thread-safe; blocks.
+// Files of cases over a blob store: "cases/<case>/<file>/content", "…/sanitized" (when something was taken out),
+// "…/analysis.json", "…/timeline.json" and, last and in one step, "…/record.json". A file without a record was never acknowledged and is never shown. Thread-safe; blocks.
 #pragma once
 
 #include "actors/evidence/timeline.hpp"
@@ -39,14 +39,15 @@ public:
   outcome<std::vector<case_file>> list(const case_id& id) const; ///< oldest first
   outcome<case_file> read(const case_id& id, const std::string& file) const;
   outcome<std::string> analysis(const case_id& id, const std::string& file) const;
-  outcome<std::string> bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length) const;
+  outcome<std::string> bytes(const case_id& id, const std::string& file, std::uint64_t offset, std::uint64_t length, bool sanitized = false) const;
   outcome<done_t> remove(const case_id& id, const std::string& file);
   /// What a file says happened, and what it may share with others; files of earlier versions are analysed once more.
   outcome<std::pair<std::vector<timeline_moment>, file_marks>> traces(const case_file& file) const;
   /// Of all files of a case.
   outcome<std::vector<file_marks>> marks(const case_id& id) const;
   outcome<timeline_page> timeline(const case_id& id, const std::vector<message>& messages, std::uint64_t messages_before, const timeline_query& query) const;
-  outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit) const;
+  /// In each file's own bytes where `raw` says so, else in its sanitized copy; files that have neither are left out.
+  outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit, const std::function<bool(const case_file&)>& raw) const;
 
 private:
   std::mutex& gate(const case_id& id) const { return gates_[std::hash<case_id>{}(id) % gates_.size()]; }

@@ -122,7 +122,9 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
       [shelf, readers](read_file& m) { run(readers, m.answer, [shelf, id = m.in_case, file = m.id] { return shelf->read(id, file); }); },
       [shelf, readers](read_file_analysis& m) { run(readers, m.answer, [shelf, id = m.in_case, file = m.id] { return shelf->analysis(id, file); }); },
       [shelf, readers](read_file_bytes& m) {
-        run(readers, m.answer, [shelf, id = m.in_case, file = m.id, offset = m.offset, length = m.length] { return shelf->bytes(id, file, offset, length); });
+        run(readers, m.answer, [shelf, id = m.in_case, file = m.id, offset = m.offset, length = m.length, sanitized = m.sanitized] {
+          return shelf->bytes(id, file, offset, length, sanitized);
+        });
       },
       [d, shelf, readers](remove_file& m) {
         // The case says whether the person may write; then the file goes.
@@ -146,7 +148,9 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
           log::warn("files", "a removal was refused: too much work waits"); // the reply answers by itself
       },
       [shelf, readers](search_files& m) {
-        run(readers, m.answer, [shelf, id = m.in_case, query = m.query, limit = m.limit] { return shelf->search(id, query, limit); });
+        run(readers, m.answer, [shelf, id = m.in_case, query = m.query, limit = m.limit, who = m.who, owner = m.case_owner] {
+          return shelf->search(id, query, limit, [&](const case_file& f) { return may_read_raw(f, owner, who); });
+        });
       },
       [shelf, readers](read_timeline& m) {
         run(readers, m.answer, [shelf, id = m.in_case, messages = std::move(m.messages), before = m.messages_before, query = m.query] {

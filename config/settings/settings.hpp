@@ -157,6 +157,8 @@ struct settings {
     std::size_t upload_bytes_max = 10U << 20;
     std::size_t case_bytes_max = 500U << 20;
     std::size_t case_files_max = 200;
+    std::string redaction = "all";
+    bool redact_addresses = false;
     std::size_t timeline_moments_max = 400;
     std::size_t timeline_entries_max = 20'000;
     std::size_t timeline_messages_max = 1'000;

@@ -58,6 +58,7 @@ std::vector<setting_info> make_table() {
       {{"inmemory", "inmemory"}, {"sqlite", "sqlite"}, {"file", "file"}, {"redis", "redis"}}};
   const v::choice<std::string> likeness{{{"inmemory", "inmemory"}, {"hnsw", "hnsw"}, {"chroma", "chroma"}, {"chromadb", "chroma"}}};
   const v::choice<std::string> files{{{"inmemory", "inmemory"}, {"filesystem", "filesystem"}, {"s3", "s3"}}};
+  const v::choice<std::string> redactions{{{"all", "all"}, {"secrets", "secrets"}, {"off", "off"}}};
   const v::choice<std::string> sslmodes{{{"disable", "disable"},
                                          {"allow", "allow"},
                                          {"prefer", "prefer"},
@@ -241,6 +242,10 @@ std::vector<setting_info> make_table() {
       FM_ROW(files.upload_bytes_max, (v::bytes{kib, 1'024 * mib}), {"Longest file; above: 413. http.body_bytes_max must leave room for the form around it."}),
       FM_ROW(files.case_bytes_max, (v::bytes{kib, 1'024 * 1'024 * mib}), {"All files of a case; above: 413."}),
       FM_ROW(files.case_files_max, (v::whole{1, 100'000}), {"Files of a case; above: 413."}),
+      FM_ROW(files.redaction, redactions,
+             {"What is taken out of uploaded files for readers other than the case's owner, who uploaded them, and administrators: "
+              "all = personal data and secrets, secrets = these alone, off = nothing. Analyses never quote secrets. It counts for new uploads."}),
+      FM_ROW(files.redact_addresses, v::yes_no{}, {"Whether IP addresses count as personal data; most diagnoses need them."}),
       FM_ROW(files.timeline_moments_max, (v::whole{10, 10'000}), {"What a timeline keeps of one file; what matters least is left out."}),
       FM_ROW(files.timeline_entries_max, (v::whole{100, 200'000}), {"Entries of a case's timeline; above, what matters least is left out."}),
       FM_ROW(files.timeline_messages_max, (v::whole{1, 10'000}), {"Newest messages of a case that its timeline looks at."}),

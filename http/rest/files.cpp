@@ -21,6 +21,7 @@ void write_file(json_writer& w, const case_file& f) {
     w.value(i);
   w.end_array();
   w.key("classification").begin_object().member("data_type", f.data_type).member("confidence", f.confidence).member("compression_ratio", f.compression).end_object();
+  w.member("pii_detected", f.personal_data).member("secrets_detected", f.secrets).member("redaction", f.redaction.empty() ? "off" : f.redaction);
   if (!f.error.empty())
     w.member("error", f.error);
   w.member("uploaded_by", f.uploaded_by.value).member("uploaded_at", to_iso8601(f.uploaded_at));
@@ -154,28 +155,52 @@ std::string quoted_name(const std::string& name) {
   return "attachment; filename=\"" + plain + "\"; filename*=UTF-8''" + percent_encoded(name, false);
 }
 
+/// Whether the sanitized copy is to be sent: as asked for by form, else the bytes themselves for those who may read them.
+/// Answers the exchange and gives nothing when neither can be.
+std::optional<bool> sanitized_form(const exchange_ptr& x, const case_file& f, const case_view& v) {
+  const auto form = x->in.asked("form").value_or("");
+  const bool raw = may_read_raw(f, v.record.owner, who_of(x));
+  if (!form.empty() && form != "raw" && form != "sanitized") {
+    x->fail(invalid_field("form", "form must be raw or sanitized."));
+  } else if (form == "raw" && !raw) {
+    x->fail(make_failure(errc::forbidden, "Only the owner of the case, who uploaded the file, and administrators may read its bytes; form=sanitized gives a copy without personal data and secrets."));
+  } else if (form == "sanitized" && f.redaction != "copy" && f.redaction != "same") {
+    x->fail(make_failure(errc::not_found, "This file has no sanitized copy."));
+  } else if (form.empty() && !raw && f.redaction == "opaque") {
+    x->fail(make_failure(errc::forbidden, "Nothing can be taken out of a file of this kind; only the owner of the case, who uploaded it, and administrators may read it."));
+  } else {
+    return form == "sanitized" || (form.empty() && !raw);
+  }
+  return std::nullopt;
+}
+
 void content(const rest_deps_ptr& rest, const exchange_ptr& x) {
-  with_case_read(rest, x, [rest, x](const case_view&) {
-    ask(rest->files, x, read_file{case_of(*x), std::string{x->in.param("id")}, {}}, [rest, x](const case_file& f) {
-      const auto range = range_of(x->in.header("range"), f.bytes);
+  with_case_read(rest, x, [rest, x](const case_view& v) {
+    ask(rest->files, x, read_file{case_of(*x), std::string{x->in.param("id")}, {}}, [rest, x, v](const case_file& f) {
+      const auto sanitized = sanitized_form(x, f, v);
+      if (!sanitized)
+        return;
+      const bool copy = *sanitized && f.redaction == "copy";
+      const auto size = copy ? f.sanitized_bytes : f.bytes;
+      const auto range = range_of(x->in.header("range"), size);
       if (range && !*range) {
         auto r = failure_response(range->error(), x->in.request_id);
         r.status = 416;
-        return x->respond(std::move(r.with("Content-Range", "bytes */" + std::to_string(f.bytes))));
+        return x->respond(std::move(r.with("Content-Range", "bytes */" + std::to_string(size))));
       }
       const auto from = range ? (*range)->from : 0;
-      const auto length = range ? (*range)->to - (*range)->from + 1 : f.bytes;
+      const auto length = range ? (*range)->to - (*range)->from + 1 : size;
       if (length > whole_answer_max)
         return x->fail(make_failure(errc::too_large, "Ask for the file in ranges of 64 MiB at most."));
-      ask(rest->files, x, read_file_bytes{f.in_case, f.id, from, length, {}}, [x, f, from, partial = range.has_value()](const std::string& bytes) {
+      ask(rest->files, x, read_file_bytes{f.in_case, f.id, from, length, copy, {}}, [x, f, from, size, copy, partial = range.has_value()](const std::string& bytes) {
         response r;
         r.status = partial ? 206 : 200;
         r.content_type = "application/octet-stream"; // never what the uploader says: nothing runs in our origin
         r.body = bytes;
-        r.with("Accept-Ranges", "bytes").with("Content-Disposition", quoted_name(f.name)).with("ETag", "\"" + f.sha256 + "\"");
-        r.with("X-Content-Type-Options", "nosniff");
+        r.with("Accept-Ranges", "bytes").with("Content-Disposition", quoted_name(f.name)).with("ETag", "\"" + f.sha256 + (copy ? "-sanitized\"" : "\""));
+        r.with("X-Content-Type-Options", "nosniff").with("X-Content-Form", copy ? "sanitized" : "raw");
         if (partial)
-          r.with("Content-Range", "bytes " + std::to_string(from) + "-" + std::to_string(from + bytes.size() - 1) + "/" + std::to_string(f.bytes));
+          r.with("Content-Range", "bytes " + std::to_string(from) + "-" + std::to_string(from + bytes.size() - 1) + "/" + std::to_string(size));
         x->respond(std::move(r));
       });
     });
@@ -204,8 +229,8 @@ void search(const rest_deps_ptr& rest, const exchange_ptr& x) {
     return x->fail(invalid_field("limit", "limit must be from 1 to 100."));
   if (trimmed(query).empty() || query.size() > 1'000)
     return x->fail(invalid_field("query", "query must have 1 to 1,000 bytes."));
-  with_case_read(rest, x, [rest, x, query, limit](const case_view&) {
-    ask(rest->files, x, search_files{case_of(*x), query, static_cast<std::size_t>(limit), {}}, [x, query](const std::vector<file_match>& found) {
+  with_case_read(rest, x, [rest, x, query, limit](const case_view& v) {
+    ask(rest->files, x, search_files{who_of(x), v.record.owner, case_of(*x), query, static_cast<std::size_t>(limit), {}}, [x, query](const std::vector<file_match>& found) {
       x->respond(json_response(200, [&](json_writer& w) {
         w.member("query", query).member("total_results", found.size());
         w.key("results").begin_array();
@@ -271,7 +296,8 @@ void add_file_routes(router& routes, const rest_deps_ptr& deps) {
   with("GET", "/data", "The files of a case, oldest first", {200, 404}, [deps](const exchange_ptr& x) { list(deps, x, "data"); }, {"limit", "offset"});
   with("GET", "/data/{id}", "One file with its analysis", {200, 404}, [deps](const exchange_ptr& x) { one(deps, x); });
   with("DELETE", "/data/{id}", "Removes a file", {204, 403, 404}, [deps](const exchange_ptr& x) { remove(deps, x); });
-  with("GET", "/data/{id}/content", "The bytes of a file; Range", {200, 206, 404, 416}, [deps](const exchange_ptr& x) { content(deps, x); });
+  with("GET", "/data/{id}/content", "The bytes of a file, or its copy without personal data and secrets (form=raw or sanitized); Range",
+       {200, 206, 403, 404, 416, 422}, [deps](const exchange_ptr& x) { content(deps, x); }, {"form"});
   with("GET", "/uploaded-files", "The files of a case, oldest first", {200, 404}, [deps](const exchange_ptr& x) { list(deps, x, "files"); }, {"limit", "offset"});
   with("GET", "/uploaded-files/{id}", "One file with its analysis", {200, 404}, [deps](const exchange_ptr& x) { one(deps, x); });
   with("POST", "/evidence/search", "Lines of the case's files that hold every word", {200, 404, 422}, [deps](const exchange_ptr& x) { search(deps, x); });

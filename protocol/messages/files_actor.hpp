@@ -34,10 +34,24 @@ struct list_files { case_id in_case; reply<std::vector<case_file>> answer; };
 struct read_file { case_id in_case; std::string id; reply<case_file> answer; };
 /// The stored analysis as JSON.
 struct read_file_analysis { case_id in_case; std::string id; reply<std::string> answer; };
-struct read_file_bytes { case_id in_case; std::string id; std::uint64_t offset = 0, length = 0; reply<std::string> answer; };
+/// `sanitized`: of the copy; not_found when there is none.
+struct read_file_bytes {
+  case_id in_case;
+  std::string id;
+  std::uint64_t offset = 0, length = 0;
+  bool sanitized = false;
+  reply<std::string> answer;
+};
 struct remove_file { principal who; case_id in_case; std::string id; reply<done_t> answer; };
-/// Lines that hold every word, over all files of a case.
-struct search_files { case_id in_case; std::string query; std::size_t limit = 20; reply<std::vector<file_match>> answer; };
+/// Lines that hold every word, over all files of a case, in the form that `who` may read.
+struct search_files {
+  principal who;
+  user_id case_owner;
+  case_id in_case;
+  std::string query;
+  std::size_t limit = 20;
+  reply<std::vector<file_match>> answer;
+};
 /// What the case's files and the given messages say happened, in order; `messages_before` of the conversation are not given.
 struct read_timeline {
   case_id in_case;

@@ -3,6 +3,7 @@
 
 #include "protocol/base/clock.hpp"
 #include "protocol/base/ids.hpp"
+#include "protocol/model/user.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -31,6 +32,11 @@ struct case_file {
   user_id uploaded_by;
   timestamp uploaded_at{};
   std::optional<timestamp> processed_at;
+  /// How its personal data and secrets are kept from most readers: "" not at all (switched off), same (nothing was
+  /// found), copy (there is a sanitized copy), opaque (found or not, it cannot be taken out: pictures, archives).
+  std::string redaction;
+  std::uint64_t sanitized_bytes = 0; ///< of the copy
+  bool personal_data = false, secrets = false; ///< were found
   std::string duplicate_of; ///< set in the answer to a second upload of the same bytes
   bool operator==(const case_file&) const = default;
 };
@@ -71,7 +77,16 @@ struct file_analysis {
   std::string error; ///< why it could not be processed; empty = it could
   std::vector<timeline_moment> moments; ///< in order
   file_marks marks;
+  std::string redaction; ///< as of the file
+  std::string sanitized; ///< the copy, when redaction is "copy"; its lines are those of the file
+  bool personal_data = false, secrets = false;
 };
+
+/// Whether a reader of the case may read the file's own bytes: its owner, the file's, and administrators; everybody when
+/// nothing had to be taken out.
+inline bool may_read_raw(const case_file& f, const user_id& case_owner, const principal& who) {
+  return f.redaction.empty() || f.redaction == "same" || who.user == case_owner || who.user == f.uploaded_by || who.has(user_role::admin);
+}
 
 /// One entry of a case's timeline, over all files and messages.
 struct timeline_entry {
@@ -99,7 +114,7 @@ struct timeline_page {
 
 struct file_match {
   case_file file;
-  std::uint64_t line = 0, begin = 0, end = 0; ///< the line and its bytes
+  std::uint64_t line = 0, begin = 0, end = 0; ///< the line and its bytes, in what the reader may read
   std::string text;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> highlights; ///< bytes in the file
 };

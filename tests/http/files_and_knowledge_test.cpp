@@ -250,6 +250,54 @@ TEST_F(files_test, ProgressIsShownToThoseWhoHaveTheCaseOpen) {
   EXPECT_THAT(statuses, Contains("running"));
 }
 
+TEST_F(files_test, OthersReadTheSanitizedCopyAndOnlyOwnerAndAdministratorTheBytes) {
+  const auto id = new_case();
+  const std::string text = "start\nlogin of anna@example.org with password=hunter2secret failed\nend\n";
+  const auto uploaded = upload(id, "a.log", text).parsed();
+  EXPECT_EQ(uploaded["redaction"].text(), "copy");
+  EXPECT_TRUE(uploaded["pii_detected"].truth());
+  EXPECT_TRUE(uploaded["secrets_detected"].truth());
+  const auto path = at(id, "/data/" + uploaded["file_id"].text() + "/content");
+  const auto analyst = sign_in_as("eve", user_role::analyst), admin = sign_in_as("root", user_role::admin);
+  EXPECT_EQ(get(path).body, text);
+  EXPECT_EQ(get(path).header("x-content-form"), "raw");
+  EXPECT_EQ(call("GET", path, {}, {}, admin).body, text);
+  const auto shown = call("GET", path, {}, {}, analyst);
+  EXPECT_EQ(shown.status, 200);
+  EXPECT_EQ(shown.header("x-content-form"), "sanitized");
+  EXPECT_EQ(shown.body.find("anna@example.org"), std::string::npos);
+  EXPECT_EQ(shown.body.find("hunter2secret"), std::string::npos);
+  EXPECT_EQ(std::count(shown.body.begin(), shown.body.end(), '\n'), 3) << "lines keep their numbers";
+  EXPECT_EQ(get(path + "?form=sanitized").body, shown.body) << "the owner may see what others see";
+  EXPECT_NE(shown.header("etag"), get(path).header("etag"));
+  EXPECT_EQ(call("GET", path + "?form=raw", {}, {}, analyst).status, 403);
+  EXPECT_EQ(call("GET", path, {}, {{"Range", "bytes=0-4"}}, analyst).body, "start");
+  EXPECT_EQ(get(path + "?form=odd").status, 422);
+  EXPECT_EQ(call("GET", path, {}, {}, ben).status, 404);
+  // Searching must not tell what reading does not.
+  const auto search = [&](const std::string& word, const std::string& token) {
+    return call("POST", at(id, "/evidence/search"), R"({"query":")" + word + "\"}", {}, token).parsed()["total_results"].whole();
+  };
+  EXPECT_EQ(search("hunter2secret", ada), 1U);
+  EXPECT_EQ(search("hunter2secret", analyst), 0U);
+  EXPECT_EQ(search("login", analyst), 1U);
+}
+
+TEST_F(files_test, FilesThatCannotBeSanitizedAreForTheirOwnerAndCleanOnesForAll) {
+  const auto id = new_case();
+  const auto analyst = sign_in_as("eve", user_role::analyst);
+  const auto content = [&](const std::string& name, const std::string& bytes) { return at(id, "/data/" + upload(id, name, bytes).parsed()["file_id"].text() + "/content"); };
+  const auto opaque = content("a.png", "pixels");
+  EXPECT_EQ(call("GET", opaque, {}, {}, analyst).status, 403);
+  EXPECT_EQ(get(opaque).body, "pixels");
+  EXPECT_EQ(get(opaque + "?form=sanitized").status, 404);
+  const auto clean = content("b.log", "nothing to hide");
+  EXPECT_EQ(call("GET", clean, {}, {}, analyst).body, "nothing to hide");
+  EXPECT_EQ(call("GET", clean + "?form=sanitized", {}, {}, analyst).body, "nothing to hide");
+  const auto off = content("c.off", "password=hunter2secret");
+  EXPECT_EQ(call("GET", off, {}, {}, analyst).body, "password=hunter2secret") << "redaction was off when it came";
+}
+
 TEST_F(knowledge_test, OnesOwnDocumentsAreAddedFoundChangedAndRemoved) {
   const auto me = get("/api/v1/auth/me").parsed()["user_id"].text();
   const auto own = "/api/v1/users/" + me + "/kb";

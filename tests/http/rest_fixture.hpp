@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/cases/case_registry.hpp"
+#include "actors/evidence/extractors/redaction.hpp"
 #include "actors/evidence/opening/document_text.hpp"
 #include "actors/files/files.hpp"
 #include "actors/identity/identity.hpp"
@@ -200,6 +201,15 @@ protected:
     EXPECT_EQ(a->status, 200) << a->body;
     return a->parsed()["access_token"].text();
   }
+  /// Signs in as somebody with another role; analysts read every case, administrators everything.
+  std::string sign_in_as(const std::string& name, user_role role) {
+    (void)sign_in(name);
+    auto known = storage.users->find(name);
+    EXPECT_TRUE(known);
+    known->person.roles = {role};
+    EXPECT_TRUE(storage.users->update(*known));
+    return sign_in(name);
+  }
   http_answer call(std::string_view method, std::string_view target, std::string_view body = {},
                    const header_list& headers = {}, std::optional<std::string> token = {}) {
     http_connection c{{"127.0.0.1", server_->port()}, token.value_or(ada)};
@@ -234,6 +244,15 @@ protected:
     if (name.ends_with(".bad")) {
       a.error = "It cannot be read.";
       return a;
+    }
+    if (name.ends_with(".png")) {
+      a.redaction = "opaque";
+    } else if (!name.ends_with(".off")) {
+      const auto found = extractors::find_sensitive(bytes);
+      a.redaction = found.ranges.empty() ? "same" : "copy";
+      a.sanitized = extractors::sanitized(bytes, found);
+      a.personal_data = found.pii_detected();
+      a.secrets = found.secrets_detected();
     }
     a.data_type = chosen.empty() ? "logs_and_errors" : chosen;
     a.confidence = 0.9;

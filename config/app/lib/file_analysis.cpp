@@ -15,10 +15,52 @@
 
 namespace fm::app {
 namespace {
+/// What was found, and whether a copy without it can be made.
+void note_redaction(file_analysis& out, const extractors::redaction& found, bool textual) {
+  out.personal_data = found.pii_detected();
+  out.secrets = found.secrets_detected();
+  out.redaction = !textual ? "opaque" : found.ranges.empty() ? "same" : "copy";
+}
 constexpr std::size_t quotes_max = 40;
 constexpr std::size_t text_bytes_max = 8'192;
 
 void cut(std::string& text, std::size_t bytes) { text.resize(utf8_floor(text, std::min(text.size(), bytes))); }
+
+/// Takes what was found out of every line that the analysis quotes. Lines are cut exactly where the file was found to
+/// hold something (a key of many lines is known by its first); text that is not the file's own is searched by itself.
+void redact_quotes(evidence::analysis& a, std::string_view bytes, const extractors::redaction& found, const extractors::redaction_options& options) {
+  const auto by_itself = [&](std::string& text) { text = extractors::sanitized(text, extractors::find_sensitive(text, options)); };
+  const auto line = [&](evidence::line_ref& l) {
+    if (l.begin > bytes.size() || bytes.substr(l.begin, l.text.size()) != l.text)
+      return by_itself(l.text);
+    extractors::redaction inside;
+    const auto end = l.begin + l.text.size();
+    auto r = std::lower_bound(found.ranges.begin(), found.ranges.end(), l.begin, [](auto& range, std::uint64_t at) { return range.end() <= at; });
+    for (; r != found.ranges.end() && r->begin < end; ++r) {
+      const auto from = std::max(r->begin, l.begin), to = std::min(r->end(), end);
+      inside.ranges.push_back({from - l.begin, static_cast<std::uint32_t>(to - from), r->kind});
+    }
+    if (!inside.ranges.empty())
+      l.text = extractors::sanitized(l.text, inside);
+  };
+  for (auto& t : a.templates) {
+    by_itself(t.pattern);
+    const auto r = std::lower_bound(found.ranges.begin(), found.ranges.end(), t.first.begin, [](auto& range, std::uint64_t at) { return range.end() <= at; });
+    if (r != found.ranges.end() && r->kind == extractors::sensitive::private_key && r->begin < t.first.begin + t.first.size)
+      t.pattern = "[redacted:private_key]"; // a line out of its middle shows nothing to find by itself
+    line(t.first);
+    line(t.last);
+    line(t.worst);
+  }
+  for (auto& t : a.traces) {
+    line(t.head);
+    line(t.root);
+  }
+  for (auto& f : a.findings)
+    line(f.line);
+  for (auto& i : a.identifiers)
+    by_itself(i.value);
+}
 
 file_analysis of_log(std::string_view bytes, const file_analysis_options& with) {
   file_analysis out;
@@ -33,11 +75,22 @@ file_analysis of_log(std::string_view bytes, const file_analysis_options& with) 
     analyzer.feed(bytes.substr(at, piece));
     with.control.tell(at / 2, bytes.size());
   }
-  const auto a = analyzer.finish();
-  out.moments = evidence::moments_of_log(bytes, a, with.timeline, with.control);
+  auto a = analyzer.finish();
+  if (with.control.stopped())
+    return out;
+  const auto found = extractors::find_sensitive(bytes, with.redaction); // in any case: what is said of a file goes to models
+  // The copy has the file's lines, so that moments are counted in it as in the file.
+  out.sanitized = found.ranges.empty() ? std::string{} : extractors::sanitized(bytes, found);
+  out.moments = evidence::moments_of_log(found.ranges.empty() ? bytes : std::string_view{out.sanitized}, a, with.timeline, with.control);
+  if (!found.ranges.empty())
+    redact_quotes(a, bytes, found, with.redaction);
+  if (!with.redact)
+    out.sanitized.clear();
   if (with.control.stopped())
     return out;
   out.marks = evidence::marks_of_log(a);
+  if (with.redact)
+    note_redaction(out, found, true);
   out.confidence = a.lines == 0 ? 0 : std::min(0.99, 0.5 + 0.5 * static_cast<double>(a.log_lines) / static_cast<double>(a.lines));
   const auto count = [&](evidence::severity s) { return std::to_string(a.by_severity[static_cast<std::size_t>(s)]); };
   out.summary = std::to_string(a.lines) + " lines in " + std::to_string(a.templates.size()) + " patterns; " + count(evidence::severity::fatal) + " fatal, " +
@@ -85,6 +138,17 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
   };
   const auto x = ex::extract(what, name, bytes, options);
   file_analysis out;
+  if (with.redact) {
+    const bool textual = x.type != ex::data_type::visual_evidence && x.type != ex::data_type::unanalyzable;
+    const auto converted = textual ? ex::as_utf8(bytes) : std::nullopt;
+    const std::string_view text = converted ? std::string_view{*converted} : bytes;
+    const auto found = textual ? ex::find_sensitive(text, with.redaction) : ex::redaction{};
+    note_redaction(out, found, textual);
+    out.personal_data |= x.pii_detected;
+    out.secrets |= x.secrets_detected;
+    if (!found.ranges.empty())
+      out.sanitized = ex::sanitized(text, found);
+  }
   out.data_type = std::string{ex::to_string(x.type)};
   out.confidence = x.confidence;
   out.summary = x.summary;
@@ -105,7 +169,7 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
     t.weight = 20;
     t.level = "info";
     t.kind = "moment";
-    t.text = m.what;
+    t.text = ex::sanitized(m.what, ex::find_sensitive(m.what, with.redaction));
     out.moments.push_back(std::move(t));
   }
   if (x.refused)
@@ -138,6 +202,8 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
       m.text = f.path + ": " + m.text;
       out.moments.push_back(std::move(m));
     }
+    out.personal_data |= one.personal_data;
+    out.secrets |= one.secrets;
     w.begin_object().member("path", f.path).member("bytes", f.bytes.size()).member("data_type", one.data_type).member("summary", one.summary);
     w.key("analysis").raw(one.json.empty() ? "{}" : one.json).end_object();
     out.text += "== " + f.path + ": " + (one.error.empty() ? one.summary : one.error) + "\n" + one.text + (one.text.ends_with('\n') || one.text.empty() ? "" : "\n");
@@ -157,6 +223,8 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
   w.end_array().end_object();
   out.summary = "An archive of " + std::to_string(archive.files.size()) + " files, " + std::to_string(archive.unpacked_bytes) + " bytes unpacked" +
                 (archive.skipped.empty() ? "." : "; " + std::to_string(archive.skipped.size()) + " were left out.");
+  if (with.redact)
+    out.redaction = "opaque"; // what is packed cannot be taken out
   if (largest == 0)
     out.error = "nothing in this archive could be analysed.";
   cut(out.text, text_bytes_max);
@@ -172,10 +240,15 @@ file_analysis analyse_uploaded_file(const std::string& name, const std::string& 
   if (!archive) {
     file_analysis out;
     out.error = archive.error().detail;
+    out.redaction = options.redact ? "opaque" : "";
     return out;
   }
-  if (archive->files.size() == 1 && archive->skipped.empty())
-    return of_one(archive->files.front().path, {}, archive->files.front().bytes, chosen_type, options);
+  if (archive->files.size() == 1 && archive->skipped.empty()) {
+    auto out = of_one(archive->files.front().path, {}, archive->files.front().bytes, chosen_type, options);
+    out.sanitized.clear();
+    out.redaction = options.redact ? "opaque" : "";
+    return out;
+  }
   return of_archive(name, *archive, options);
 }
 

@@ -311,6 +311,9 @@ int serve(const common_options& o, bool next_free_port) {
   shelves.timeline.entries_max = s.files.timeline_entries_max;
   file_analysis_options analysis;
   analysis.timeline = shelves.timeline;
+  analysis.redact = s.files.redaction != "off";
+  analysis.redaction.personal = s.files.redaction == "all";
+  analysis.redaction.ip_addresses = s.files.redact_addresses;
   const auto analyse = [analysis](const std::string& name, const std::string& type, std::string_view bytes, const std::string& chosen, const work_control& control) {
     auto with = analysis;
     with.control = control;
