@@ -18,6 +18,13 @@ export async function files({ page, check, shot, log }) {
   check("a file that cannot be analysed says why", /unanalyzable[\s\S]*Why: \S/.test(await row("core.bin").innerText()), await row("core.bin").innerText());
   await shot("files");
 
+  await page.getByLabel("Search in the files").last().fill("refused payment");
+  await page.keyboard.press("Enter");
+  await page.locator("li.hit mark").first().waitFor();
+  check("words are found in the files, lit, with their place", (await page.locator("li.hit").first().innerText()).includes("shop.log:1201") && (await page.locator("li.hit mark").allInnerTexts()).includes("refused"));
+  await shot("file-search");
+  await page.getByLabel("Search in the files").last().fill("");
+
   // A network that is slow enough to see the progress, and to cancel.
   const session = await page.context().newCDPSession(page);
   await session.send("Network.emulateNetworkConditions", { offline: false, latency: 20, downloadThroughput: -1, uploadThroughput: 60_000 });
@@ -90,8 +97,12 @@ export async function files({ page, check, shot, log }) {
     await tab.click();
     await page.locator(".timeline li").first().waitFor();
     check("the timeline shows the error with its place", (await page.locator(".timeline li.error").first().innerText()).includes("shop.log:1201"));
+    check("a strip shows when the trouble was", /most errors around 2026-/.test(await page.locator("svg.strip").getAttribute("aria-label")));
     await shot("timeline");
-    await page.goBack();
+    await page.getByLabel("Source").selectOption("message");
+    await page.locator(".timeline").getByRole("link", { name: "message" }).first().click();
+    await page.locator("article.found").waitFor();
+    check("a message of the timeline leads to it", (await page.evaluate(() => document.activeElement?.classList.contains("found"))) === true);
   } else {
     check("a server without a timeline shows none", (await tab.count()) === 0, String(timeline));
   }

@@ -110,6 +110,10 @@ try {
     await fits(tools, name);
     await accessible(tools, name + " in the dark");
     await shot("narrow-dark-" + name);
+    await page.emulateMedia({ colorScheme: "light" });
+    await accessible(tools, name + " in the light");
+    await shot("narrow-light-" + name);
+    await page.emulateMedia({ colorScheme: "dark" });
   }
   check("no console errors, no Content-Security-Policy violations", problems.length === 0, problems.join(" | "));
 } catch (e) {

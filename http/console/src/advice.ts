@@ -31,6 +31,17 @@ export function explain(e: unknown): string {
   return said || "Something went wrong. Try again; nothing you wrote is lost.";
 }
 
+/** A file that was refused cannot be attached instead, and its bytes are not kept on the device. */
+export function explainUpload(e: unknown): string {
+  const { code = "" } = e as Refusal, said = e instanceof Error ? e.message.trim().replace(/([^.!?])$/, "$1.") : "";
+  switch (code) {
+    case "unreachable": return "The server cannot be reached. Check your network, then try again.";
+    case "too_large": return `${said} Cut it to the time around the first error, or compress it with gzip.`;
+    case "unavailable": return `${said} Try again in a few seconds.`;
+    default: return explain(e);
+  }
+}
+
 /** Sign-in has its own words: a 401 there is a wrong password, not an ended session. */
 export function explainSignIn(e: unknown): string {
   const { code = "", status = 0, retryAfter = 0 } = e as Refusal;

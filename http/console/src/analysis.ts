@@ -5,6 +5,8 @@ import type { LineRange } from "./router";
 export interface FileRecord {
   id: string; caseId: string; name: string; bytes: number; type: string; confidence: number; status: "processing" | "analysed" | "unanalyzable";
   summary: string; error: string; uploadedAt: string; sha256: string;
+  /** There is a copy of it without personal data and secrets. */
+  sanitizedCopy: boolean;
 }
 export interface Cited { lines: LineRange; begin: number | null; title: string; level: Level; quote: string; /** What it is one of: all lines of one template are of one group. */ group: string }
 export type Level = "fatal" | "error" | "warning" | "note" | "info" | "debug" | "none";
@@ -42,7 +44,7 @@ export function fileOf(j: Json): FileRecord {
   return {
     id: text(j.file_id) || text(j.data_id), caseId: text(j.case_id), name: text(j.file_name) || text(j.filename), bytes: number(j.file_size ?? j.size_bytes), type,
     confidence: number(j.classification?.confidence), status: status === "failed" || type === "unanalyzable" || error ? "unanalyzable" : status === "completed" ? "analysed" : "processing",
-    summary: text(j.summary), error, uploadedAt: text(j.uploaded_at), sha256: text(j.sha256),
+    summary: text(j.summary), error, uploadedAt: text(j.uploaded_at), sha256: text(j.sha256), sanitizedCopy: text(j.redaction) === "copy",
   };
 }
 

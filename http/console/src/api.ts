@@ -72,12 +72,15 @@ export async function call(method: string, path: string, body?: unknown, headers
   return text ? JSON.parse(text) : null;
 }
 
-/** Bytes [from, to] of something; a server that knows no ranges sends all, which is cut here. */
-export async function bytes(path: string, from: number, to: number): Promise<Uint8Array> {
+export interface Part { bytes: Uint8Array; total: number | null; sanitized: boolean }
+/** Bytes [from, to] of something, and how many there are; a server that knows no ranges sends all, which is cut here. */
+export async function part(path: string, from: number, to: number): Promise<Part> {
   const response = await request("GET", path, undefined, { Range: `bytes=${from}-${to}` });
   const all = new Uint8Array(await response.arrayBuffer());
-  return response.status === 206 ? all : all.subarray(from, to + 1);
+  const total = response.status === 206 ? Number(/\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "")?.[1] ?? NaN) : all.length;
+  return { bytes: response.status === 206 ? all : all.subarray(from, to + 1), total: Number.isFinite(total) ? total : null, sanitized: response.headers.get("X-Content-Form") === "sanitized" };
 }
+export const bytes = async (path: string, from: number, to: number): Promise<Uint8Array> => (await part(path, from, to)).bytes;
 
 /** A refresh token can be used once: one renewal at a time, in this tab and, where locks exist, in all of them. */
 let renewing: Promise<boolean> | null = null;

@@ -45,11 +45,11 @@ export class CasePage implements Page {
   private gone = false;
   readonly node: HTMLElement;
 
-  constructor(readonly id: string, private tab: Tab, private readonly context: CaseContext) {
+  constructor(readonly id: string, private tab: Tab, message: string | undefined, private readonly context: CaseContext) {
     const { live, me } = context;
     const refused = (e: unknown) => fail(explain(e));
     this.head = new CaseHead(id, me, context);
-    const placeOf = (f: Found): Place => (f.kind === "document" ? { page: "document", id: f.document, edit: false } : { page: "file", id, file: f.file, part: "text", lines: f.lines });
+    const placeOf = (f: Found): Place => (f.kind === "document" ? { page: "document", id: f.document, edit: false } : f.kind === "case" ? { page: "case", id: f.case, tab: "conversation" } : { page: "file", id, file: f.file, part: "text", lines: f.lines });
     this.conversation = new Conversation({ regenerate: (n) => void this.regenerate(n), older: () => void this.older(), hrefOf: (f) => pathOf(placeOf(f)), open: (f) => context.go(placeOf(f)) });
     this.queue = new Queue({
       edit: (t, content) => void live.command({ type: "turn.edit", case_id: id, turn_id: t.turn_id, content }).catch(refused),
@@ -65,7 +65,7 @@ export class CasePage implements Page {
     this.talk = h("div", { class: "talk" }, this.conversation.node, this.queue.node, this.over, this.composer.node);
     this.node = h("div", { class: "casepage" }, this.head.node, this.tabs, this.part);
     this.unwatch = context.uploads.watch((u) => this.uploaded(u));
-    this.showTab(tab);
+    this.showTab(tab, message);
     void this.learnFiles();
     void timelineExists(id).then((exists) => { this.hasTimeline = exists; this.drawTabs(); });
   }
@@ -89,8 +89,9 @@ export class CasePage implements Page {
     this.timeline?.dispose();
   }
 
-  showTab(tab: Tab): void {
+  showTab(tab: Tab, message?: string): void {
     this.tab = tab;
+    if (message) this.conversation.reveal(message);
     const { go, uploads } = this.context;
     if (tab === "files") this.files ??= new FilesPanel(this.id, uploads, go, (n) => { this.fileCount = n; this.drawTabs(); });
     if (tab === "timeline") this.timeline ??= new TimelinePanel(this.id, go);
@@ -147,6 +148,10 @@ export class CasePage implements Page {
         void this.learnFiles();
         if (this.tab === "files") void this.files?.load();
       }
+    } else if (o.type === "file_progress") {
+      this.context.uploads.heard(o);
+      this.files?.heard(o);
+      return;
     } else if (o.type === "presence") {
       this.view = { ...this.view, presence: o.users };
     } else if (o.type === "lagging") {

@@ -1,12 +1,13 @@
 // Words that point at evidence become links: "app.log:120", "lines 120-140 of app.log", and in what an analysis says of
-// its own file, "line 120" alone; documents by their ids, [doc_…]. Only names of files that the case has are links.
+// its own file, "line 120" alone; documents and cases by their ids, [doc_…] and [case_…]. Only names of files that the case has are links.
 import { h } from "./dom";
 import type { LineRange } from "./router";
 
 export interface NamedFile { id: string; name: string }
 export type Found =
   | { begin: number; end: number; kind: "lines"; file: string; lines: LineRange }
-  | { begin: number; end: number; kind: "document"; document: string };
+  | { begin: number; end: number; kind: "document"; document: string }
+  | { begin: number; end: number; kind: "case"; case: string };
 export interface Sources { files: readonly NamedFile[]; own?: string }
 
 const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -28,6 +29,7 @@ export function findCitations(text: string, { files, own }: Sources): Found[] {
   }
   if (own) for (const m of text.matchAll(new RegExp(`\\blines?\\s${span}(?![\\d:])`, "gi"))) add(m.index, m.index + m[0].length, own, m[1]!, m[2]);
   for (const m of text.matchAll(/\bdoc_[0-9a-f]{12}\b/g)) found.push({ begin: m.index, end: m.index + m[0].length, kind: "document", document: m[0] });
+  for (const m of text.matchAll(/\bcase_[0-9a-f]{12}\b/g)) found.push({ begin: m.index, end: m.index + m[0].length, kind: "case", case: m[0] });
   return found.sort((a, b) => a.begin - b.begin);
 }
 

@@ -62,6 +62,7 @@ export class Conversation {
   private clock = 0;
   private readonly watch: ResizeObserver | null;
   private files: readonly NamedFile[] = [];
+  private wanted = "";
 
   constructor(private readonly actions: ConversationActions) {
     this.log.append(this.inner);
@@ -81,6 +82,23 @@ export class Conversation {
   know(files: readonly NamedFile[]): void {
     this.files = files;
     for (const e of this.entries.values()) e.link();
+  }
+
+  /** Scrolls to a message as soon as it is here, and gives it the focus. */
+  reveal(id: string): void {
+    this.wanted = id;
+    this.look();
+  }
+  private look(): void {
+    if (this.wanted === "") return;
+    const found = [...this.inner.querySelectorAll<HTMLElement>("article")].find((a) => a.dataset["id"] === this.wanted);
+    if (!found || !found.isConnected) return;
+    this.wanted = "";
+    this.follow = false;
+    found.tabIndex = -1;
+    found.focus({ preventScroll: true });
+    this.log.scrollTop = found.offsetTop - this.log.clientHeight / 4;
+    found.classList.add("found");
   }
 
   private atEnd(): boolean { return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 48; }
@@ -125,7 +143,8 @@ export class Conversation {
     }
     const wasFirst = this.inner.querySelector("article");
     nodes.push(...wanted);
-    const last = view.messages[view.messages.length - 1];
+    // Notes of the system come in between; what can be answered again is the last turn's answer.
+    const last = [...view.messages].reverse().find((m) => m.role !== "system");
     const closed = view.info?.status === "resolved" || view.info?.status === "closed";
     if (!running && view.queue.length === 0 && pending.length === 0 && last?.role === "assistant" && last.turn_number > 0 && !closed) {
       this.again.onclick = () => this.actions.regenerate(last.turn_number);
@@ -138,13 +157,15 @@ export class Conversation {
     if (this.follow) this.toEnd(false);
     else if (prepended) this.log.scrollTop = top + this.log.scrollHeight - height;
     else if (this.log.scrollHeight > height && !this.atEnd()) this.newer.hidden = false;
+    this.look();
     this.tick();
   }
 
   private entry(kind: "user" | "assistant" | "system", first: Message): Entry {
     const who = h("h3"), when = h("span", { class: "when quiet" }), body = h("div"), state = h("p", { class: "note", hidden: true }), before = h("div", { class: "earlier" }), rests = h("p", { class: "sources quiet", hidden: true });
     const node = h("article", { class: kind, "data-id": first.message_id }, h("header", {}, who, when), body, rests, state, before);
-    const markdown = kind === "assistant" ? new MarkdownView() : null;
+    // What the server says of similar cases is Markdown like an answer; of files it is text with quoted lines.
+    const likeness = first.metadata["kind"] === "likeness", markdown = kind === "assistant" || likeness ? new MarkdownView() : null;
     let own: string | undefined, restsOn = "";
     const cite = (root: Element) => linkCitations(root, { files: this.files, own }, this.actions);
     if (markdown) body.replaceWith(markdown.node);
@@ -155,7 +176,7 @@ export class Conversation {
       update: (m, turn) => {
         own = kind === "system" ? m.metadata["file_id"] : undefined;
         if (node.dataset["id"] !== m.message_id) node.dataset["id"] = m.message_id;
-        who.textContent = kind === "assistant" ? "FaultMaven" : kind === "system" ? "Analysis" : m.author_name || "Someone";
+        who.textContent = kind === "assistant" ? "FaultMaven" : likeness ? "Likeness" : kind === "system" ? "Analysis" : m.author_name || "Someone";
         if (time !== m.created_at) { time = m.created_at; when.replaceChildren(time ? timeNode(time) : ""); }
         const growing = m.message_id.startsWith("run-");
         if (content !== m.content || (markdown && node.classList.contains("growing") && !growing)) {

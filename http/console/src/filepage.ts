@@ -1,5 +1,5 @@
 // One file of a case: what matters in it, its templates, its text. The analysis is loaded once; the text in ranges.
-import { bytes, call } from "./api";
+import { bytes, call, part as partOf } from "./api";
 import { explain } from "./advice";
 import { analysisOf, fileOf, typeName, type Analysis, type Cited, type FileRecord } from "./analysis";
 import { h, type Child } from "./dom";
@@ -25,6 +25,8 @@ export class FilePage implements Page {
   private viewer: Viewer | null = null;
   private table: TemplateTable | null = null;
   private found: HTMLElement | null = null;
+  private sanitized = false;
+  private copyBar: HTMLElement | null = null;
   private gone = false;
 
   constructor(private readonly caseId: string, readonly file: string, private part: FilePart, private lines: LineRange | null, private readonly go: Go) {
@@ -76,25 +78,37 @@ export class FilePage implements Page {
 
   // ---- text ---------------------------------------------------------------------------------------------------------
   private async showText(lines: LineRange | null): Promise<void> {
-    const f = this.record!, path = `/cases/${this.caseId}/data/${this.file}/content`;
+    const f = this.record!, path = `/cases/${this.caseId}/data/${this.file}/content${this.sanitized ? "?form=sanitized" : ""}`;
     if (f.bytes === 0) return this.body.replaceChildren(h("p", { class: "quiet" }, "The file is empty."));
     if (!this.viewer) {
       this.body.replaceChildren(h("p", { class: "quiet", role: "status" }, "Loading…"));
       try {
-        const head = await bytes(path, 0, Math.min(f.bytes, 4_096) - 1);
+        const head = await partOf(path, 0, Math.min(f.bytes, 4_096) - 1);
         if (this.gone || this.part !== "text") return;
-        if (!looksLikeText(head)) return void (await this.showOther(head, path));
+        if (!looksLikeText(head.bytes)) return void (await this.showOther(head.bytes, path));
+        this.viewer = this.makeViewer(path, head.total ?? f.bytes, head.sanitized);
       } catch (e) {
         if (!this.gone) this.body.replaceChildren(h("p", { class: "error", role: "alert" }, explain(e), " ", h("button", { type: "button", onclick: () => void this.showText(lines) }, "Try again")));
         return;
       }
-      const reader = new LineReader(f.bytes, (from, to) => bytes(path, from, to), !this.analysis.log);
-      for (const t of this.analysis.templates) reader.know(t.example.line, t.example.begin);
-      this.viewer = new Viewer(reader, this.analysis.cited, { moved: (at) => { history.replaceState(null, "", pathOf({ page: "file", id: this.caseId, file: this.file, part: "text", lines: at })); } });
     }
-    this.body.replaceChildren(this.viewer.node);
+    this.body.replaceChildren(...(this.copyBar ? [this.copyBar] : []), this.viewer.node);
     await this.viewer.go(lines ?? { first: 1, last: 1 }, lines !== null);
     if (!this.gone && this.part === "text") this.viewer.focus();
+  }
+  private makeViewer(path: string, size: number, sanitized: boolean): Viewer {
+    const f = this.record!, a = this.analysis;
+    const reader = new LineReader(size, (from, to) => bytes(path, from, to), !a.log);
+    // Bytes that the analysis names are those of the file itself; in a copy only the lines are where they were.
+    if (!sanitized) for (const t of a.templates) reader.know(t.example.line, t.example.begin);
+    if (f.sanitizedCopy) {
+      const box = h("input", { type: "checkbox", id: "sanitized", onchange: () => { this.sanitized = box.checked; this.viewer?.dispose(); this.viewer = null; void this.showText(this.lines); } });
+      box.checked = sanitized;
+      this.copyBar = h("div", { class: "toolbar" }, h("label", { class: "check" }, box, "Without personal data and secrets"));
+    } else if (sanitized) {
+      this.copyBar = h("p", { class: "note-box" }, "This is the copy without personal data and secrets.");
+    }
+    return new Viewer(reader, sanitized ? a.cited.map((c) => ({ ...c, begin: null })) : a.cited, { moved: (at) => { this.lines = at; history.replaceState(null, "", pathOf({ page: "file", id: this.caseId, file: this.file, part: "text", lines: at })); } });
   }
 
   /** Not text: a picture is shown (as data:, all that the page's policy lets through); for the rest, what was read in it. */

@@ -1,5 +1,7 @@
-// Uploading one file into a case: with progress and cancel, errors as sentences.
-import { ApiError, errorOf, loadSession, refresh } from "./api";
+// Uploading one file into a case: with progress and cancel, errors as sentences. The bytes go up in one request; the
+// analysis is a job of the server that is followed to its end. A server without jobs answers when all is done.
+import { ApiError, call, errorOf, loadSession, refresh } from "./api";
+import { follow, isOver, jobOf } from "./jobs";
 
 /** Bytes as a person writes them: "950 bytes", "1.4 MiB". */
 export function size(bytes: number): string {
@@ -18,17 +20,36 @@ export function readAnswer(status: number, body: string, retryAfter: string | nu
   throw errorOf(status, body, retryAfter);
 }
 
-export interface UploadOptions { type?: string; signal?: AbortSignal; progress(percent: number): void }
+export interface UploadOptions {
+  type?: string;
+  signal?: AbortSignal;
+  /** Percent of the bytes that are sent. */
+  progress(percent: number): void;
+  /** The server works on it now, as this job. */
+  working?(jobId: string, percent: number): void;
+}
 
 /** XMLHttpRequest, because fetch tells nothing about the progress of what is sent. */
 export async function upload(caseId: string, file: File, options: UploadOptions): Promise<Record<string, unknown>> {
   const session = loadSession();
+  let answer: Record<string, unknown>;
   try {
-    return await once(caseId, file, options);
+    answer = await once(caseId, file, options);
   } catch (e) {
     if (!(e instanceof ApiError) || e.status !== 401 || !session || !(await refresh(session))) throw e;
-    return once(caseId, file, options);
+    answer = await once(caseId, file, options);
   }
+  return typeof answer["job_id"] === "string" ? analysed(answer, options) : answer;
+}
+
+async function analysed(answer: Record<string, unknown>, { signal, working }: UploadOptions): Promise<Record<string, unknown>> {
+  const first = jobOf(answer);
+  const cancel = () => void call("DELETE", "/jobs/" + first.id).catch(() => undefined);
+  if (signal?.aborted) cancel(); else signal?.addEventListener("abort", cancel);
+  const job = await follow(first, (j) => working?.(j.id, j.percent), { at: "/jobs/", signal });
+  if (job.status === "completed") return { file_id: job.fileId };
+  if (!isOver(job)) throw new ApiError("The analysis takes long. It goes on; the file appears in the list when it is done.", 0, "pending");
+  throw new ApiError(job.error || "The file could not be taken in.", 0, job.status === "cancelled" ? "cancelled" : "failed");
 }
 
 function once(caseId: string, file: File, { type, signal, progress }: UploadOptions): Promise<Record<string, unknown>> {
@@ -39,6 +60,7 @@ function once(caseId: string, file: File, { type, signal, progress }: UploadOpti
     const request = new XMLHttpRequest();
     request.open("POST", `/api/v1/cases/${caseId}/data`);
     const session = loadSession();
+    request.setRequestHeader("Prefer", "respond-async");
     if (session) request.setRequestHeader("Authorization", "Bearer " + session.access_token);
     request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) progress(Math.floor((100 * e.loaded) / e.total)); });
     request.addEventListener("loadend", () => {

@@ -4,6 +4,7 @@ import { explain } from "./advice";
 import { choices, fileOf, typeName, type FileRecord } from "./analysis";
 import { ask, h } from "./dom";
 import { size } from "./files";
+import { FileSearch } from "./filesearch";
 import { clear, fail, speak, tell } from "./notices";
 import { link, type Go } from "./page";
 import { timeNode } from "./time";
@@ -22,6 +23,8 @@ export class FilesPanel {
   private readonly more = h("button", { type: "button", hidden: true, onclick: () => void this.load(true) }, "Load more");
   private readonly type: HTMLSelectElement;
   private readonly rows = new Map<number, HTMLElement>();
+  private readonly others = new Map<string, HTMLElement>();
+  private readonly search: FileSearch;
   private files: FileRecord[] = [];
   private readonly unwatch: () => void;
   private turn = 0;
@@ -31,9 +34,10 @@ export class FilesPanel {
   constructor(private readonly caseId: string, private readonly uploads: Uploads, private readonly go: Go, private readonly counted: (n: number) => void) {
     this.type = h("select", { id: "upload-type" }, ...choices.map(([value, text]) => h("option", { value }, text)));
     const input = h("input", { type: "file", multiple: true, hidden: true, tabindex: -1, "aria-label": "Files to upload", id: "files-input", onchange: () => { clear(); uploads.add(caseId, [...(input.files ?? [])], this.type.value); input.value = ""; } });
+    this.search = new FileSearch(caseId, go);
     this.node = h("section", { class: "filespanel pad" }, h("h2", { tabindex: -1 }, "Files"),
       h("div", { class: "toolbar" }, h("button", { type: "button", class: "primary", onclick: () => input.click() }, "Upload files"), input, h("label", { for: "upload-type" }, "Read them as"), this.type),
-      this.moving, this.empty, this.list, this.more);
+      this.moving, this.search.node, this.empty, this.list, this.more);
     this.unwatch = uploads.watch((u) => { if (u.caseId === caseId) this.upload(u); });
     for (const u of uploads.of(caseId)) this.upload(u);
   }
@@ -73,21 +77,47 @@ export class FilesPanel {
       this.rows.set(u.id, row);
       this.moving.append(row);
     }
+    // The live connection may tell of a job before the request that began it is answered.
+    if (u.jobId) this.notOthers(u.jobId);
     const active = u.state === "waiting" || u.state === "sending" || u.state === "analysing";
     const bar = row.querySelector("progress")!;
     bar.hidden = !active;
-    // While the server works there is no number: the bar says only that something happens.
-    if (u.state === "analysing") bar.removeAttribute("value"); else bar.value = u.percent;
+    // Until the server tells how far it is, the bar says only that something happens.
+    if (u.state === "analysing" && u.percent === 0) bar.removeAttribute("value"); else bar.value = u.percent;
     const state = row.querySelector(".state")!;
     state.className = u.state === "failed" ? "state error" : "state quiet";
-    state.textContent = u.state === "sending" ? `${states[u.state]}: ${u.percent} %` : u.message ? `${states[u.state]}: ${u.message}` : states[u.state];
+    state.textContent = u.state === "sending" || (u.state === "analysing" && u.percent > 0) ? `${states[u.state]}: ${u.percent} %` : u.message ? `${states[u.state]}: ${u.message}` : states[u.state];
     for (const [name, shown] of [["cancel", active], ["again", !active], ["dismiss", !active]] as const) row.querySelector<HTMLElement>("button." + name)!.hidden = !shown;
     if (u.state === "failed") speak([`${u.file.name}: ${u.message}`]);
+  }
+
+  /** Somebody else's file, or one of another window: seen while it is worked on. */
+  heard(o: { job_id?: unknown; file_name?: unknown; status?: unknown; progress_percentage?: unknown }): void {
+    const job = String(o.job_id ?? "");
+    if (job === "") return;
+    if (this.uploads.isOurs(job)) return this.notOthers(job);
+    const over = o.status !== "queued" && o.status !== "running", old = this.others.get(job);
+    if (over) {
+      this.notOthers(job);
+      void this.load();
+      return;
+    }
+    const row = old ?? h("li", { class: "upload" }, h("strong", {}, String(o.file_name ?? "A file")), h("progress", { max: 100, "aria-label": `Analysis of ${String(o.file_name ?? "a file")}` }), h("span", { class: "state quiet" }));
+    if (!old) { this.others.set(job, row); this.moving.append(row); }
+    const percent = typeof o.progress_percentage === "number" ? o.progress_percentage : 0;
+    row.querySelector("progress")!.value = percent;
+    row.querySelector(".state")!.textContent = `Processing: ${percent} %`;
+  }
+
+  private notOthers(job: string): void {
+    this.others.get(job)?.remove();
+    this.others.delete(job);
   }
 
   // ---- stored ----------------------------------------------------------------------------------------------------------
   private draw(): void {
     this.empty.hidden = this.files.length > 0;
+    this.search.node.hidden = this.files.length === 0;
     this.list.replaceChildren(...this.files.map((f) => this.row(f)));
   }
   private row(f: FileRecord): HTMLLIElement {

@@ -2,8 +2,9 @@
 import { call } from "./api";
 import { h } from "./dom";
 import { size } from "./files";
+import { snippet } from "./highlight";
 import { follow, isOver, jobOf } from "./jobs";
-import { base, docOf, explainKnowledge, hitOf, listPath, noFilter, searchBody, snippet, statsOf, type Doc, type Filter, type Hit, type Stats } from "./knowledge";
+import { base, docOf, explainKnowledge, hitOf, listPath, noFilter, searchBody, statsOf, type Doc, type Filter, type Hit, type Stats } from "./knowledge";
 import { fail, speak, tell } from "./notices";
 import { link, type Go, type Page } from "./page";
 import { timeNode } from "./time";
@@ -138,7 +139,7 @@ export class KnowledgePage implements Page {
     this.job.replaceChildren(bar, words);
     this.job.hidden = false;
     try {
-      const done = await follow(jobOf(await call("POST", base(this.own) + "/starter-pack")), (j) => { bar.value = j.percent; words.textContent = `${j.done} of ${j.total} runbooks`; });
+      const done = await follow(jobOf(await call("POST", base(this.own) + "/starter-pack")), (j) => { bar.value = j.percent; words.textContent = `${j.done} of ${j.total} runbooks`; }, { at: "/knowledge/jobs/" });
       if (!isOver(done)) tell("The runbooks are still being installed; look again in a minute.");
       else if (done.failed > 0 || done.error) fail(`${done.done} runbooks were installed, ${done.failed} were not. ${done.error || "Try again; what is there stays."}`);
       else { tell(`${done.done} runbooks are installed.`); speak(["The starter runbooks are installed."]); }

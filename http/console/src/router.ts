@@ -2,7 +2,7 @@
 export type FilePart = "findings" | "templates" | "text";
 export type Place =
   | { page: "start" }
-  | { page: "case"; id: string; tab: "conversation" | "files" | "timeline" }
+  | { page: "case"; id: string; tab: "conversation" | "files" | "timeline"; message?: string }
   | { page: "file"; id: string; file: string; part: FilePart; lines: LineRange | null }
   | { page: "knowledge"; query: string; own: boolean }
   | { page: "document"; id: string; edit: boolean }
@@ -24,7 +24,10 @@ export function parsePlace(address: string): Place {
   const url = new URL(address, "http://x");
   const path = url.pathname.replace(/\/+$/, "");
   let m: RegExpExecArray | null;
-  if ((m = new RegExp(`^/cases/${ident}(?:/(files|timeline))?$`).exec(path))) return { page: "case", id: m[1]!, tab: (m[2] as "files" | "timeline" | undefined) ?? "conversation" };
+  if ((m = new RegExp(`^/cases/${ident}(?:/(files|timeline))?$`).exec(path))) {
+    const message = new RegExp(`^${ident}$`).exec(url.searchParams.get("message") ?? "")?.[1];
+    return { page: "case", id: m[1]!, tab: (m[2] as "files" | "timeline" | undefined) ?? "conversation", ...(message ? { message } : {}) };
+  }
   if ((m = new RegExp(`^/cases/${ident}/files/${ident}(?:/(templates|text))?$`).exec(path)))
     return { page: "file", id: m[1]!, file: m[2]!, part: (m[3] as FilePart | undefined) ?? "findings", lines: parseLines(url.searchParams.get("lines")) };
   const own = url.searchParams.get("whose") !== "shared";
@@ -37,7 +40,7 @@ export function parsePlace(address: string): Place {
 export function pathOf(p: Place): string {
   switch (p.page) {
     case "start": return "/";
-    case "case": return `/cases/${p.id}${p.tab === "conversation" ? "" : "/" + p.tab}`;
+    case "case": return `/cases/${p.id}${p.tab === "conversation" ? "" : "/" + p.tab}${p.message ? "?message=" + p.message : ""}`;
     case "file": return `/cases/${p.id}/files/${p.file}${p.part === "findings" ? "" : "/" + p.part}${p.lines ? "?lines=" + linesText(p.lines) : ""}`;
     case "knowledge": {
       const q = new URLSearchParams();

@@ -4,6 +4,7 @@ import { ApiError, call } from "./api";
 import { explain } from "./advice";
 import { h, type Child } from "./dom";
 import { link, type Go } from "./page";
+import { strip, stripPicture } from "./timestrip";
 
 export interface Entry {
   at: string; uncertaintyMs: number; source: string; fileId: string; fileName: string; messageId: string;
@@ -55,6 +56,7 @@ export class TimelinePanel {
   readonly node: HTMLElement;
   private entries: Entry[] = [];
   private cursor: string | null = null;
+  private readonly picture = h("div", { class: "strip-box" });
   private readonly list = h("div", { class: "timeline" });
   private readonly status = h("p", { class: "quiet", role: "status" });
   private readonly trouble = h("p", { class: "error", role: "alert", hidden: true });
@@ -74,7 +76,7 @@ export class TimelinePanel {
     this.node = h("section", { class: "timelinepanel pad" }, h("h2", { tabindex: -1 }, "Timeline"),
       h("form", { class: "toolbar", "aria-label": "What to show", onsubmit: (e: Event) => { e.preventDefault(); void this.load(); } }, this.source, this.least,
         h("label", { for: "timeline-from" }, "From"), this.from, h("label", { for: "timeline-to" }, "to"), this.to, h("span", { class: "quiet" }, "UTC"), h("button", {}, "Show")),
-      this.status, this.trouble, this.list, this.more);
+      this.status, this.trouble, this.picture, this.list, this.more);
   }
   dispose(): void { ++this.turn; }
 
@@ -116,6 +118,8 @@ export class TimelinePanel {
       list.append(this.row(e));
     }
     this.list.replaceChildren(...blocks);
+    const counted = strip(shown);
+    this.picture.replaceChildren(counted ? stripPicture(counted) : "");
     const n = shown.length.toLocaleString("en");
     this.status.textContent = this.entries.length === 0 ? "Nothing here has a time yet. Upload a log, or widen the span." : `${n} shown${this.total !== null ? ` of ${this.total.toLocaleString("en")}` : ""}.${this.shortened ? " Only the most telling moments of large files are kept." : ""} Times are in UTC.`;
     this.more.hidden = this.cursor === null;
@@ -124,7 +128,7 @@ export class TimelinePanel {
     const unsure = uncertainty(e.uncertaintyMs);
     // A file that was deleted has no name any more, and nothing to lead to.
     const where: Child = e.fileId && e.fileName ? link(this.go, { page: "file", id: this.caseId, file: e.fileId, part: e.first > 0 ? "text" : "findings", lines: e.first > 0 ? { first: e.first, last: e.last } : null }, { class: "cite" }, e.first > 0 ? `${e.fileName}:${e.first}${e.last > e.first ? "-" + e.last : ""}` : e.fileName)
-      : e.source === "message" ? link(this.go, { page: "case", id: this.caseId, tab: "conversation" }, {}, "message") : h("span", { class: "quiet" }, e.source);
+      : e.source === "message" ? link(this.go, { page: "case", id: this.caseId, tab: "conversation", message: e.messageId }, {}, "message") : h("span", { class: "quiet" }, e.source);
     return h("li", { class: e.level, "data-source": e.source },
       h("span", {}, h("span", { class: "clock", title: e.at }, clockOf(e)), " ", h("span", { class: "quiet unsure", title: unsure ? "How far the time may be off" : undefined }, unsure)),
       h("span", { class: "entry" }, e.level && e.level !== "none" && e.level !== "info" ? h("span", { class: "badge " + e.level }, e.level) : null, e.level ? " " : null, e.text, e.count > 1 ? h("span", { class: "quiet" }, ` × ${e.count.toLocaleString("en")}`) : null, " ", where));

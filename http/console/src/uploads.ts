@@ -1,10 +1,10 @@
 // Files on their way into cases: a short queue with progress, cancel and retry. It outlives the page that started it,
 // so going elsewhere in the console stops nothing.
-import { explain } from "./advice";
+import { explainUpload } from "./advice";
 import { upload as send } from "./files";
 
 export type UploadState = "waiting" | "sending" | "analysing" | "done" | "failed" | "cancelled";
-export interface Upload { id: number; caseId: string; file: File; type: string; state: UploadState; percent: number; message: string; fileId: string }
+export interface Upload { id: number; caseId: string; file: File; type: string; state: UploadState; percent: number; message: string; fileId: string; jobId: string }
 type Send = typeof send;
 
 const atOnce = 2;
@@ -22,7 +22,7 @@ export class Uploads {
   }
   /** `type` "" lets the server find out. */
   add(caseId: string, files: readonly File[], type = ""): Upload[] {
-    const added = files.map((file): Upload => ({ id: this.next++, caseId, file, type, state: "waiting", percent: 0, message: "", fileId: "" }));
+    const added = files.map((file): Upload => ({ id: this.next++, caseId, file, type, state: "waiting", percent: 0, message: "", fileId: "", jobId: "" }));
     this.list.push(...added);
     for (const u of added) this.tell(u);
     this.pump();
@@ -34,10 +34,18 @@ export class Uploads {
     this.stops.get(id)?.abort();
     if (u.state === "waiting") this.end(u, "cancelled", "");
   }
+  /** The live connection tells of a job; ours or somebody's. */
+  heard(o: { job_id?: unknown; progress_percentage?: unknown }): void {
+    const u = this.list.find((x) => x.jobId !== "" && x.jobId === o.job_id && x.state === "analysing");
+    if (!u || typeof o.progress_percentage !== "number" || o.progress_percentage <= u.percent) return;
+    u.percent = o.progress_percentage;
+    this.tell(u);
+  }
+  isOurs(jobId: string): boolean { return this.list.some((u) => u.jobId === jobId); }
   retry(id: number): void {
     const u = this.list.find((x) => x.id === id);
     if (!u || (u.state !== "failed" && u.state !== "cancelled")) return;
-    Object.assign(u, { state: "waiting", percent: 0, message: "" });
+    Object.assign(u, { state: "waiting", percent: 0, message: "", jobId: "" });
     this.tell(u);
     this.pump();
   }
@@ -60,10 +68,11 @@ export class Uploads {
       this.tell(u);
       void this.transport(u.caseId, u.file, {
         type: u.type, signal: stop.signal,
-        progress: (percent) => { u.percent = percent; if (percent >= 100) u.state = "analysing"; this.tell(u); },
+        progress: (percent) => { if (u.state === "sending") { u.percent = percent; if (percent >= 100) Object.assign(u, { state: "analysing", percent: 0 }); this.tell(u); } },
+        working: (jobId, percent) => { Object.assign(u, { state: "analysing", jobId, percent: Math.max(percent, u.jobId === jobId ? u.percent : 0) }); this.tell(u); },
       }).then(
         (stored) => { u.fileId = String(stored["file_id"] ?? ""); this.end(u, "done", stored["duplicate_of"] ? "The case has this file already." : ""); },
-        (e: unknown) => (stop.signal.aborted ? this.end(u, "cancelled", "") : this.end(u, "failed", explain(e))));
+        (e: unknown) => (stop.signal.aborted ? this.end(u, "cancelled", "") : this.end(u, "failed", explainUpload(e))));
     }
   }
   private end(u: Upload, state: UploadState, message: string): void {
@@ -82,7 +91,7 @@ export class Uploads {
 export function progressLine(list: readonly Upload[]): string {
   const active = list.filter((u) => u.state === "waiting" || u.state === "sending" || u.state === "analysing");
   if (active.length === 0) return "";
-  const percent = Math.floor(active.reduce((n, u) => n + u.percent, 0) / active.length);
+  const percent = Math.floor(active.reduce((n, u) => n + (u.state === "analysing" ? 100 : u.percent), 0) / active.length);
   const what = active.length === 1 ? active[0]!.file.name : `${active.length} files`;
   return `${what}: ${percent < 100 ? percent + " %" : "analysing…"}`;
 }

@@ -3,7 +3,7 @@ import { findCitations, linkCitations, sourcesOf } from "../src/citations";
 import { h } from "../src/dom";
 
 const files = [{ id: "f1", name: "app.log" }, { id: "f2", name: "app.log.1" }, { id: "f3", name: "my notes (1).txt" }];
-const found = (text: string, own?: string) => findCitations(text, own ? { files, own } : { files }).map((f) => (f.kind === "lines" ? `${f.file}:${f.lines.first}-${f.lines.last}` : f.document));
+const found = (text: string, own?: string) => findCitations(text, own ? { files, own } : { files }).map((f) => (f.kind === "lines" ? `${f.file}:${f.lines.first}-${f.lines.last}` : f.kind === "document" ? f.document : f.case));
 
 describe("what is cited", () => {
   it("is a name with lines, in any of the usual ways", () => {
@@ -25,7 +25,7 @@ describe("what is cited", () => {
     expect(found("app.log has 12 lines")).toEqual([]);
     expect(found("app.log:0 app.log:9-3")).toEqual([]);
   });
-  it("is a document by its id", () => expect(found("as in [doc_0123456789ab].")).toEqual(["doc_0123456789ab"]));
+  it("is a document or a case by its id", () => expect(found("as in [doc_0123456789ab] and [case_0123456789ab].")).toEqual(["doc_0123456789ab", "case_0123456789ab"]));
 });
 
 describe("links", () => {

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
-import { readAnswer, size } from "../src/files";
-import { explain } from "../src/advice";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { explainUpload } from "../src/advice";
+import { readAnswer, size, upload } from "../src/files";
+import { server } from "./server";
 import { progressLine, Uploads, type Upload } from "../src/uploads";
 
 describe("one upload", () => {
@@ -16,12 +17,69 @@ describe("one upload", () => {
   it("says what to do when the file is too large", () => {
     const refused = () => readAnswer(413, '{"detail":"A file may have 10 bytes.","error":{"code":"too_large"}}');
     expect(refused).toThrow("A file may have 10 bytes.");
-    try { refused(); } catch (e) { expect(explain(e)).toMatch(/^A file may have 10 bytes\. Send the part/); }
+    try { refused(); } catch (e) { expect(explainUpload(e)).toMatch(/^A file may have 10 bytes\. Cut it/); }
   });
   it("survives answers that are no JSON and servers that are gone", () => {
     expect(() => readAnswer(502, "<html>")).toThrow("The server answered 502.");
     expect(() => readAnswer(200, "<html>")).toThrow("The server answered 200.");
-    try { readAnswer(0, ""); } catch (e) { expect(explain(e)).toMatch(/cannot be reached/); }
+    try { readAnswer(0, ""); } catch (e) { expect(explainUpload(e)).toMatch(/cannot be reached/); }
+  });
+});
+
+describe("an upload over the wire", () => {
+  // A request that the test answers.
+  let last: Fake;
+  class Fake extends EventTarget {
+    upload = new EventTarget();
+    status = 0;
+    responseText = "";
+    sent: FormData | null = null;
+    headers: Record<string, string> = {};
+    constructor() { super(); last = this; }
+    open(): void { /* nothing */ }
+    setRequestHeader(name: string, value: string): void { this.headers[name] = value; }
+    getResponseHeader(): string | null { return null; }
+    send(form: FormData): void { this.sent = form; }
+    abort(): void { this.dispatchEvent(new Event("loadend")); }
+    answer(status: number, body: object): void { this.status = status; this.responseText = JSON.stringify(body); this.dispatchEvent(new Event("loadend")); }
+  }
+  beforeEach(() => { localStorage.clear(); vi.stubGlobal("XMLHttpRequest", Fake); vi.useFakeTimers(); });
+  afterEach(() => { vi.useRealTimers(); });
+  const progress = () => undefined;
+
+  it("tells how much is sent, and carries the chosen type", async () => {
+    server({});
+    const heard: number[] = [], done = upload("c", new File(["x"], "a.log"), { type: "logs_and_errors", progress: (n) => heard.push(n) });
+    last.upload.dispatchEvent(new ProgressEvent("progress", { lengthComputable: true, loaded: 1, total: 3 }));
+    last.answer(201, { file_id: "f" });
+    expect(await done).toEqual({ file_id: "f" });
+    expect(heard).toEqual([33]);
+    expect([last.sent!.get("data_type"), (last.sent!.get("file") as File).name, last.headers["Authorization"]]).toEqual(["logs_and_errors", "a.log", "Bearer t"]);
+  });
+  it("follows the job that works on it", async () => {
+    let n = 0;
+    server({ "GET /jobs/j": () => ({ body: { job_id: "j", status: ++n < 2 ? "running" : "completed", progress_percentage: 50 * n, result: { file_id: "f" } } }) });
+    const heard: number[] = [], done = upload("c", new File(["x"], "a.log"), { progress, working: (_j, percent) => heard.push(percent) });
+    last.answer(202, { job_id: "j", status: "queued", progress_percentage: 0 });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await done).toEqual({ file_id: "f" });
+    expect(heard).toEqual([0, 50, 100]);
+  });
+  it("says why the job failed, and cancels it when asked", async () => {
+    const asked = server({ "GET /jobs/j": { body: { job_id: "j", status: "failed", error: { message: "It is encrypted." } } }, "DELETE /jobs/j": { status: 202 } });
+    const failed = upload("c", new File(["x"], "a.zip"), { progress });
+    const said = expect(failed).rejects.toThrow("It is encrypted.");
+    last.answer(202, { job_id: "j", status: "running" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    await said;
+    const stop = new AbortController(), cancelled = upload("c", new File(["x"], "a.zip"), { progress, signal: stop.signal });
+    const over = expect(cancelled).rejects.toThrow();
+    last.answer(202, { job_id: "j", status: "running" });
+    await vi.advanceTimersByTimeAsync(1);
+    stop.abort();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await over;
+    expect(asked.some((a) => a.method === "DELETE" && a.path === "/jobs/j")).toBe(true);
   });
 });
 
@@ -60,8 +118,18 @@ describe("the queue of uploads", () => {
     expect(uploads.of("c").map((u) => u.state)).toEqual(["cancelled", "cancelled", "cancelled"]);
     expect(uploads.busy).toBe(false);
   });
+  it("hears of its jobs by the live connection, and never goes backwards", async () => {
+    let working: ((j: string, n: number) => void) | undefined;
+    const uploads = new Uploads((_c, _f, o) => new Promise(() => { working = o.working; }));
+    const [u] = uploads.add("c", [file("a")]);
+    working!("j1", 10);
+    uploads.heard({ job_id: "j1", progress_percentage: 60 });
+    uploads.heard({ job_id: "j1", progress_percentage: 20 });
+    uploads.heard({ job_id: "j2", progress_percentage: 90 });
+    expect([u!.percent, uploads.isOurs("j1"), uploads.isOurs("j2")]).toEqual([60, true, false]);
+  });
   it("says in one line how far it is", () => {
-    const u = (state: Upload["state"], percent: number): Upload => ({ id: 1, caseId: "c", file: file("a.log"), type: "", state, percent, message: "", fileId: "" });
+    const u = (state: Upload["state"], percent: number): Upload => ({ id: 1, caseId: "c", file: file("a.log"), type: "", state, percent, message: "", fileId: "", jobId: "" });
     expect(progressLine([])).toBe("");
     expect(progressLine([u("sending", 40)])).toBe("a.log: 40 %");
     expect(progressLine([u("analysing", 100)])).toBe("a.log: analysing…");

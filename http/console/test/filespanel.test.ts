@@ -91,6 +91,28 @@ describe("the files of a case", () => {
     expect(row()).toBeNull();
     panel.dispose();
   });
+  it("of others are seen while they are worked on", async () => {
+    const asked = server({ "GET /cases/case_1/data": page() });
+    const { panel } = make();
+    panel.heard({ job_id: "j", file_name: "theirs.log", status: "running", progress_percentage: 30 });
+    expect(document.querySelector("li.upload")!.textContent).toMatch(/theirs\.log.*Processing: 30 %/);
+    panel.heard({ job_id: "j", file_name: "theirs.log", status: "completed", progress_percentage: 100 });
+    await settle();
+    expect(document.querySelector("li.upload")).toBeNull();
+    expect(asked.length).toBe(1);
+    panel.dispose();
+  });
+  it("of one's own are shown once, though the live connection tells of them first", async () => {
+    server({ "GET /cases/case_1/data": page() });
+    let working: ((j: string, n: number) => void) | undefined;
+    const uploads = new Uploads((_c, _f, o) => new Promise(() => { working = o.working; }));
+    const { panel } = make(uploads);
+    uploads.add("case_1", [new File(["x"], "mine.log")]);
+    panel.heard({ job_id: "j", file_name: "mine.log", status: "running", progress_percentage: 10 });
+    working!("j", 20);
+    expect([...document.querySelectorAll("li.upload .state")].map((r) => r.textContent)).toEqual(["Processing: 20 %"]);
+    panel.dispose();
+  });
   it("that cannot be loaded say what to do", async () => {
     server({ "GET /cases/case_1/data": { status: 503, body: { detail: "The store is away", error: { code: "unavailable" } } } });
     const { panel } = make();
@@ -124,6 +146,16 @@ describe("the page of a file", () => {
     const { made } = await open("text", { first: 120, last: 120 });
     expect(document.querySelector<HTMLElement>(".row.lit")!.dataset["line"]).toBe("120");
     expect(asked.filter((a) => a.path.endsWith("/content")).every((a) => /^bytes=\d+-\d+$/.test(a.headers["Range"] ?? ""))).toBe(true);
+    made.dispose();
+  });
+  it("does not trust places in a copy without personal data, only lines", async () => {
+    const copy = new TextEncoder().encode(text.replace(/row/g, "[gone]"));
+    const asked = server({ ...routes({ redaction: "copy" }), "GET /cases/case_1/data/f1/content?form=sanitized": { bytes: copy, headers: { "X-Content-Form": "sanitized" } } });
+    const { made } = await open("text", { first: 120, last: 120 });
+    document.querySelector<HTMLInputElement>("#sanitized")!.click();
+    await settle(12);
+    expect(document.querySelector(".row.lit .txt")!.textContent).toBe("[gone] 120");
+    expect(asked.some((a) => a.path.endsWith("?form=sanitized"))).toBe(true);
     made.dispose();
   });
   it("shows its templates", async () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { snippet } from "../src/highlight";
 import { follow, jobOf } from "../src/jobs";
-import { explainKnowledge, listPath, noFilter, parseTags, snippet } from "../src/knowledge";
+import { explainKnowledge, listPath, noFilter, parseTags } from "../src/knowledge";
 import { ApiError } from "../src/api";
 import { DocumentPage } from "../src/knowledgedocument";
 import { DocumentForm } from "../src/knowledgeform";
@@ -45,7 +46,7 @@ describe("small things", () => {
     let n = 0;
     server({ "GET /knowledge/jobs/j": () => ({ body: { job_id: "j", status: ++n < 3 ? "running" : "completed", total: 3, done: n, failed: 0, progress_percentage: 33 * n } }) });
     const heard: number[] = [];
-    const last = await follow(jobOf({ job_id: "j", status: "running", total: 3, done: 0 }), (j) => heard.push(j.done), async () => undefined);
+    const last = await follow(jobOf({ job_id: "j", status: "running", total: 3, done: 0 }), (j) => heard.push(j.done), { at: "/knowledge/jobs/", pause: async () => undefined });
     expect([last.status, heard]).toEqual(["completed", [0, 1, 2, 3]]);
   });
 });

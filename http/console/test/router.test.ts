@@ -3,7 +3,7 @@ import { caseOf, linesText, parseLines, parsePlace, pathOf } from "../src/router
 
 describe("addresses", () => {
   it("of every place lead back to it", () => {
-    for (const path of ["/", "/cases/case_1", "/cases/case_1/files", "/cases/case_1/timeline", "/cases/case_1/files/file_1", "/cases/case_1/files/file_1/templates", "/cases/case_1/files/file_1/text", "/cases/case_1/files/file_1/text?lines=12-14", "/cases/case_1/files/file_1/text?lines=7", "/knowledge", "/knowledge?q=disk+full&whose=shared", "/knowledge/new", "/knowledge/new?whose=shared", "/knowledge/doc_1", "/knowledge/doc_1/edit"])
+    for (const path of ["/", "/cases/case_1", "/cases/case_1?message=msg_1", "/cases/case_1/files", "/cases/case_1/timeline", "/cases/case_1/files/file_1", "/cases/case_1/files/file_1/templates", "/cases/case_1/files/file_1/text", "/cases/case_1/files/file_1/text?lines=12-14", "/cases/case_1/files/file_1/text?lines=7", "/knowledge", "/knowledge?q=disk+full&whose=shared", "/knowledge/new", "/knowledge/new?whose=shared", "/knowledge/doc_1", "/knowledge/doc_1/edit"])
       expect(pathOf(parsePlace(path))).toBe(path);
   });
   it("that mean nothing lead to the start", () => {

@@ -2,7 +2,7 @@
 import { vi } from "vitest";
 
 export interface Asked { method: string; path: string; body: unknown; headers: Record<string, string> }
-type Answer = { status?: number; body?: unknown; bytes?: Uint8Array } | ((asked: Asked) => { status?: number; body?: unknown; bytes?: Uint8Array });
+type Answer = { status?: number; body?: unknown; bytes?: Uint8Array; headers?: Record<string, string> } | ((asked: Asked) => { status?: number; body?: unknown; bytes?: Uint8Array; headers?: Record<string, string> });
 
 export function server(routes: Record<string, Answer>): Asked[] {
   const all: Asked[] = [];
@@ -13,15 +13,15 @@ export function server(routes: Record<string, Answer>): Asked[] {
     all.push(asked);
     // The longest route that the request begins with.
     const key = Object.keys(routes).filter((k) => `${method} ${path}`.startsWith(k)).sort((a, b) => b.length - a.length)[0];
-    const route = key === undefined ? { status: 404, body: { detail: "Not there.", error: { code: "not_found" } } } : routes[key]!;
+    const route: Answer = key === undefined ? { status: 404, body: { detail: "Not there.", error: { code: "not_found" } } } : routes[key]!;
     const answer = typeof route === "function" ? route(asked) : route;
     if (answer.bytes) {
       const m = /bytes=(\d+)-(\d+)/.exec(asked.headers["Range"] ?? "");
       const part = m ? answer.bytes.slice(Number(m[1]), Number(m[2]) + 1) : answer.bytes;
-      return new Response(part.slice().buffer as ArrayBuffer, { status: m ? 206 : 200 });
+      return new Response(part.slice().buffer as ArrayBuffer, { status: m ? 206 : 200, headers: { ...(m ? { "Content-Range": `bytes ${m[1]}-${m[2]}/${answer.bytes.length}` } : {}), ...answer.headers } });
     }
     const status = answer.status ?? 200;
-    return new Response(status === 204 ? null : JSON.stringify(answer.body ?? {}), { status });
+    return new Response(status === 204 ? null : JSON.stringify(answer.body ?? {}), { status, headers: answer.headers });
   });
   return all;
 }
