@@ -1,4 +1,6 @@
 // Files of a case: upload, what was found, the viewer with lit lines, templates, plots, timeline.
+import { readFile } from "node:fs/promises";
+
 export async function files({ page, check, shot, log }) {
   await page.getByRole("button", { name: "New case" }).click();
   await page.getByLabel("Message", { exact: true }).fill("See the files.");
@@ -40,6 +42,8 @@ export async function files({ page, check, shot, log }) {
   await page.getByRole("heading", { name: "Look at first" }).waitFor();
   check("what matters comes first: the error leads the list", (await page.locator(".citedlist li").first().innerText()).includes("Connection refused"));
   await shot("findings");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download shop.log" }).click()]);
+  check("the file can be taken home", download.suggestedFilename() === "shop.log" && (await readFile(await download.path(), "utf8")) === log);
   await page.locator(".citedlist li").first().locator("a.cite").click();
   await page.locator(".row.lit").first().waitFor();
   check("the cited line is lit in the text", (await page.locator(".row.lit").allInnerTexts()).join("\n").includes("Connection refused"));
@@ -84,6 +88,8 @@ export async function files({ page, check, shot, log }) {
   await shot("plots");
 
   await page.getByRole("link", { name: "Conversation" }).click();
+  await page.locator("article.system", { hasText: "shop.log" }).first().waitFor();
+  await shot("conversation-files");
   await page.locator("article.system", { hasText: "shop.log" }).locator("a.cite").first().click();
   await page.locator(".row.lit").first().waitFor();
   check("a citation in the conversation opens the file at its line", page.url().includes("/text?lines="));

@@ -48,7 +48,7 @@ export function fileOf(j: Json): FileRecord {
   };
 }
 
-const citedMax = 500;
+const citedMax = 500, citedLinesMax = 200;
 
 export function analysisOf(j: Json): Analysis {
   const a: Analysis = { log: false, lines: null, shortened: "", from: "", to: "", zoneKnown: true, levels: [], cited: [], scenes: [], templates: [], identifiers: [], plots: [], text: "", facts: [], insights: [], personal: false, secrets: false, alternatives: [] };
@@ -67,7 +67,9 @@ export function analysisOf(j: Json): Analysis {
     const what = `${t?.pattern ?? text(quote.text)}`, why = text(item.why), l = t?.level ?? "none";
     const spans = list(item.lines).filter((r) => Array.isArray(r));
     if (spans.length === 0) spans.push([quote.line, quote.line]);
-    for (const [from, to] of spans) a.cited.push({ lines: range(from, to), begin: number(quote.line) === number(from) ? number(quote.begin) : null, title: why ? `${what} (${why})` : what, group: t ? `template ${t.id}` : what, level: l, quote: number(quote.line) === number(from) ? text(quote.text) : "" });
+    // A pattern that fills the file cites its worst line, not everything.
+    const narrow = spans.map(([from, to]) => (number(to) - number(from) > citedLinesMax ? [quote.line, quote.line] : [from, to]));
+    for (const [from, to] of narrow) a.cited.push({ lines: range(from, to), begin: number(quote.line) === number(from) ? number(quote.begin) : null, title: why ? `${what} (${why})` : what, group: t ? `template ${t.id}` : what, level: l, quote: number(quote.line) === number(from) ? text(quote.text) : "" });
   }
   for (const f of objects(j.findings)) {
     // A log's finding stands at one line; every other extractor's cites a range, or the whole file with line 0.

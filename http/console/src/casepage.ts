@@ -49,7 +49,14 @@ export class CasePage implements Page {
     const { live, me } = context;
     const refused = (e: unknown) => fail(explain(e));
     this.head = new CaseHead(id, me, context);
-    const placeOf = (f: Found): Place => (f.kind === "document" ? { page: "document", id: f.document, edit: false } : f.kind === "case" ? { page: "case", id: f.case, tab: "conversation" } : { page: "file", id, file: f.file, part: "text", lines: f.lines });
+    const placeOf = (f: Found): Place => {
+      switch (f.kind) {
+        case "document": return { page: "document", id: f.document, edit: false };
+        case "case": return { page: "case", id: f.case, tab: "conversation" };
+        case "file": return { page: "file", id, file: f.file, part: "findings", lines: null };
+        case "lines": return { page: "file", id, file: f.file, part: "text", lines: f.lines };
+      }
+    };
     this.conversation = new Conversation({ regenerate: (n) => void this.regenerate(n), older: () => void this.older(), hrefOf: (f) => pathOf(placeOf(f)), open: (f) => context.go(placeOf(f)) });
     this.queue = new Queue({
       edit: (t, content) => void live.command({ type: "turn.edit", case_id: id, turn_id: t.turn_id, content }).catch(refused),

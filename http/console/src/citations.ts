@@ -7,7 +7,8 @@ export interface NamedFile { id: string; name: string }
 export type Found =
   | { begin: number; end: number; kind: "lines"; file: string; lines: LineRange }
   | { begin: number; end: number; kind: "document"; document: string }
-  | { begin: number; end: number; kind: "case"; case: string };
+  | { begin: number; end: number; kind: "case"; case: string }
+  | { begin: number; end: number; kind: "file"; file: string };
 export interface Sources { files: readonly NamedFile[]; own?: string }
 
 const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

@@ -1,7 +1,7 @@
 // One case's conversation on the page: questions, answers that grow, their states. Follows the newest text only while
 // the reader is at the end, and touches nothing that did not change.
 import { explainFailure } from "./advice";
-import { linkCitations, sourcesOf, type CitationLinks, type NamedFile } from "./citations";
+import { linkCitations, sourcesOf, type CitationLinks, type Found, type NamedFile } from "./citations";
 import { copyText } from "./clipboard";
 import { arrange, h } from "./dom";
 import { MarkdownView } from "./markdown";
@@ -166,7 +166,7 @@ export class Conversation {
     const node = h("article", { class: kind, "data-id": first.message_id }, h("header", {}, who, when), body, rests, state, before);
     // What the server says of similar cases is Markdown like an answer; of files it is text with quoted lines.
     const likeness = first.metadata["kind"] === "likeness", markdown = kind === "assistant" || likeness ? new MarkdownView() : null;
-    let own: string | undefined, restsOn = "";
+    let own: string | undefined;
     const cite = (root: Element) => linkCitations(root, { files: this.files, own }, this.actions);
     if (markdown) body.replaceWith(markdown.node);
     let content: string | null = null, plain: HTMLElement = body, time = "", earlier = 0;
@@ -191,15 +191,7 @@ export class Conversation {
           }
         }
         node.classList.toggle("growing", growing);
-        if (restsOn !== (m.metadata["sources"] ?? "")) {
-          restsOn = m.metadata["sources"] ?? "";
-          const list = sourcesOf(m.metadata);
-          rests.hidden = list.length === 0;
-          rests.replaceChildren("Rests on: ", ...list.flatMap((s, i) => {
-            const found = { begin: 0, end: 0, kind: "document", document: s.id } as const;
-            return [i > 0 ? ", " : "", h("a", { href: this.actions.hrefOf(found), onclick: (e: MouseEvent) => { if (e.ctrlKey || e.metaKey || e.shiftKey) return; e.preventDefault(); this.actions.open(found); } }, s.title)];
-          }));
-        }
+        this.sources(rests, m, kind === "system");
         node.dataset["state"] = turn?.state ?? "done";
         const since = turn?.state === "running" && m.created_at ? m.created_at : "";
         if (state.dataset["text"] !== (turn?.text ?? "")) {
@@ -217,6 +209,18 @@ export class Conversation {
         }
       },
     };
+  }
+
+  /** Below the text: the documents an answer rests on, or the file an analysis is about. */
+  private sources(place: HTMLElement, m: Message, system: boolean): void {
+    const file = system ? (m.metadata["file_id"] ?? "") : "", key = `${file} ${m.metadata["sources"] ?? ""}`;
+    if (place.dataset["key"] === key) return;
+    place.dataset["key"] = key;
+    const to = (found: Found, text: string) => h("a", { href: this.actions.hrefOf(found), onclick: (e: MouseEvent) => { if (e.ctrlKey || e.metaKey || e.shiftKey) return; e.preventDefault(); this.actions.open(found); } }, text);
+    const list = sourcesOf(m.metadata);
+    place.hidden = list.length === 0 && file === "";
+    if (file !== "") place.replaceChildren(to({ begin: 0, end: 0, kind: "file", file }, `Open ${m.metadata["filename"] ?? "the file"}`));
+    else place.replaceChildren("Rests on: ", ...list.flatMap((s, i): (string | Node)[] => [i > 0 ? ", " : "", to({ begin: 0, end: 0, kind: "document", document: s.id }, s.title)]));
   }
 
   /** The seconds an answer takes; not spoken, not part of the state's text. */

@@ -4,6 +4,8 @@ import { explain } from "./advice";
 import { analysisOf, fileOf, typeName, type Analysis, type Cited, type FileRecord } from "./analysis";
 import { h, type Child } from "./dom";
 import { size } from "./files";
+import { fail } from "./notices";
+import { saveAs } from "./saveas";
 import { looksLikeText, LineReader } from "./linereader";
 import { link, type Go, type Page } from "./page";
 import { plotFigures } from "./plots";
@@ -26,6 +28,7 @@ export class FilePage implements Page {
   private table: TemplateTable | null = null;
   private found: HTMLElement | null = null;
   private sanitized = false;
+  private asText = false;
   private copyBar: HTMLElement | null = null;
   private gone = false;
 
@@ -51,7 +54,7 @@ export class FilePage implements Page {
     }
     const f = this.record;
     const kind = h("span", { class: "badge" }, typeName(f.type)), sure = f.confidence > 0 ? `${Math.round(f.confidence * 100)} % sure` : "";
-    this.head.replaceChildren(h("h1", { tabindex: -1 }, f.name), kind, h("span", { class: "quiet" }, [sure, size(f.bytes), this.analysis.lines !== null ? `${this.analysis.lines.toLocaleString("en")} lines` : ""].filter(Boolean).join(" · ")), h("span", { class: "quiet" }, timeNode(f.uploadedAt)));
+    this.head.replaceChildren(h("h1", { tabindex: -1 }, f.name), kind, h("span", { class: "quiet" }, [sure, size(f.bytes), this.analysis.lines !== null ? `${this.analysis.lines.toLocaleString("en")} lines` : ""].filter(Boolean).join(" · ")), h("span", { class: "quiet" }, timeNode(f.uploadedAt)), h("button", { type: "button", class: "small", "aria-label": `Download ${f.name}`, onclick: () => void this.download() }, "Download"));
     document.title = `${f.name} · FaultMaven`;
     this.show(this.part, this.lines);
     this.focus();
@@ -66,6 +69,16 @@ export class FilePage implements Page {
     if (part === "text") void this.showText(lines);
     else if (part === "templates") this.showTemplates();
     else this.body.replaceChildren((this.found ??= this.findings()));
+  }
+
+  private async download(): Promise<void> {
+    const f = this.record!;
+    try {
+      const all = f.bytes === 0 ? new Uint8Array() : await bytes(`/cases/${this.caseId}/data/${this.file}/content${this.sanitized ? "?form=sanitized" : ""}`, 0, f.bytes - 1);
+      saveAs(new Blob([all.slice().buffer], { type: "application/octet-stream" }), f.name);
+    } catch (e) {
+      fail(explain(e));
+    }
   }
 
   private toLines = (lines: LineRange): void => this.go({ page: "file", id: this.caseId, file: this.file, part: "text", lines });
@@ -85,7 +98,7 @@ export class FilePage implements Page {
       try {
         const head = await partOf(path, 0, Math.min(f.bytes, 4_096) - 1);
         if (this.gone || this.part !== "text") return;
-        if (!looksLikeText(head.bytes)) return void (await this.showOther(head.bytes, path));
+        if (!looksLikeText(head.bytes) && !this.asText) return void (await this.showOther(head.bytes, path));
         this.viewer = this.makeViewer(path, head.total ?? f.bytes, head.sanitized);
       } catch (e) {
         if (!this.gone) this.body.replaceChildren(h("p", { class: "error", role: "alert" }, explain(e), " ", h("button", { type: "button", onclick: () => void this.showText(lines) }, "Try again")));
@@ -120,8 +133,9 @@ export class FilePage implements Page {
       if (this.gone || this.part !== "text") return;
       box.append(h("img", { class: "picture", alt: this.analysis.text ? "The picture; the text read in it stands below." : "The picture; no text was read in it.", src: `data:${kind};base64,${base64(all)}` }));
     } else {
-      box.append(h("p", { class: "quiet" }, "This is no text that could be shown line by line."));
+      box.append(h("p", { class: "quiet" }, "This does not look like text."));
     }
+    box.append(h("p", {}, h("button", { type: "button", onclick: () => { this.asText = true; void this.showText(this.lines); } }, "Show it as text all the same")));
     if (this.analysis.text) box.append(h("h2", {}, "Text read in it"), h("pre", { tabindex: 0, role: "region", "aria-label": "Text read in the file" }, this.analysis.text));
     this.body.replaceChildren(box);
   }

@@ -9,7 +9,8 @@ export function snippet(content: string, highlights: readonly [number, number][]
     const n = lit.filter(([x, e]) => x >= b && e <= b + most - 40).length;
     if (n > found) { found = n; best = b; }
   }
-  let from = Math.max(0, best - 40), to = Math.min(all.length, from + most);
+  // What fits is shown whole.
+  let from = all.length <= most ? 0 : Math.max(0, best - 40), to = Math.min(all.length, from + most);
   const inside = (i: number): boolean => i > 0 && i < all.length && (all[i]! & 0xc0) === 0x80;
   // From the beginning of a word to the end of one, never inside a character.
   if (from > 0) { while (from < best && all[from] !== 32 && all[from] !== 10) ++from; }

@@ -118,7 +118,8 @@ export class TimelinePanel {
       list.append(this.row(e));
     }
     this.list.replaceChildren(...blocks);
-    const counted = strip(shown);
+    // What files tell makes the picture: a question asked weeks later would press it into one bar.
+    const told = shown.filter((e) => e.source === "file"), counted = strip(told) ?? strip(shown);
     this.picture.replaceChildren(counted ? stripPicture(counted) : "");
     const n = shown.length.toLocaleString("en");
     this.status.textContent = this.entries.length === 0 ? "Nothing here has a time yet. Upload a log, or widen the span." : `${n} shown${this.total !== null ? ` of ${this.total.toLocaleString("en")}` : ""}.${this.shortened ? " Only the most telling moments of large files are kept." : ""} Times are in UTC.`;

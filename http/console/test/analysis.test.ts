@@ -43,6 +43,10 @@ describe("a log's analysis", () => {
   it("lists each template once, the worst first", () => {
     expect(firstOfEach(a.cited).map((c) => [c.lines.first, c.title])).toEqual([[1201, a.cited[3]!.title], [1, "entry <*> evicted, and at 2 more places"]]);
   });
+  it("cites the worst line of a pattern that fills the file, not everything", () => {
+    const wide = analysisOf({ ...log, look_first: [{ template_id: 2, why: "", quote: { line: 700, begin: 9, text: "x" }, lines: [[1, 2000]] }], findings: [], stack_traces: [] });
+    expect(wide.cited.map((c) => c.lines)).toEqual([{ first: 700, last: 700 }]);
+  });
   it("keeps levels that occur, the worst first", () => expect(a.levels).toEqual([["error", 1], ["warning", 21], ["info", 1978]]));
   it("knows templates, scenes and identifiers", () => {
     expect(a.log).toBe(true);

@@ -3,7 +3,7 @@ import { findCitations, linkCitations, sourcesOf } from "../src/citations";
 import { h } from "../src/dom";
 
 const files = [{ id: "f1", name: "app.log" }, { id: "f2", name: "app.log.1" }, { id: "f3", name: "my notes (1).txt" }];
-const found = (text: string, own?: string) => findCitations(text, own ? { files, own } : { files }).map((f) => (f.kind === "lines" ? `${f.file}:${f.lines.first}-${f.lines.last}` : f.kind === "document" ? f.document : f.case));
+const found = (text: string, own?: string) => findCitations(text, own ? { files, own } : { files }).map((f) => (f.kind === "lines" ? `${f.file}:${f.lines.first}-${f.lines.last}` : f.kind === "document" ? f.document : f.kind === "case" ? f.case : f.file));
 
 describe("what is cited", () => {
   it("is a name with lines, in any of the usual ways", () => {

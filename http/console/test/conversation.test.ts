@@ -70,6 +70,12 @@ describe("a conversation", () => {
     conversation.draw(view([message("m1", "assistant", "a", 1, { metadata: { sources: '[{"type":"knowledge_base","id":"doc_1","title":"Pools"}]' } })]), [], "ann");
     expect(document.querySelector(".sources")!.textContent).toBe("Rests on: Pools");
   });
+  it("leads from what an analysis says to its file", () => {
+    conversation.draw(view([message("m1", "system", "Analysed a.log: fine", 0, { metadata: { file_id: "f1", filename: "a.log" } })]), [], "ann");
+    const link = document.querySelector<HTMLAnchorElement>(".sources a")!;
+    link.click();
+    expect([link.textContent, did.open.mock.calls[0]![0].kind]).toEqual(["Open a.log", "file"]);
+  });
   it("finds a message that is asked for, even before it is here", () => {
     conversation.reveal("m2");
     conversation.draw(view([message("m1", "user", "q")]), [], "ann");

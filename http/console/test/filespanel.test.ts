@@ -163,6 +163,16 @@ describe("the page of a file", () => {
     await open("templates");
     expect(document.querySelectorAll("svg.spark").length).toBe(1);
   });
+  it("gives the file itself", async () => {
+    server(routes());
+    await open("findings");
+    const made: string[] = [];
+    Object.assign(URL, { createObjectURL: () => "blob:x", revokeObjectURL: () => undefined });
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (this: HTMLAnchorElement) { made.push(this.download); });
+    press("Download a.log");
+    await settle();
+    expect(made).toEqual(["a.log"]);
+  });
   it("says why it could not be analysed, and what can be done", async () => {
     server(routes({ data_type: "unanalyzable", processing_status: "failed", error: "It is no text.", analysis: {} }));
     await open("findings");
@@ -179,5 +189,8 @@ describe("the page of a file", () => {
     await open("text");
     expect(document.querySelector("img")!.getAttribute("src")).toMatch(/^data:image\/png;base64,/);
     expect(document.querySelector("main")!.textContent).toContain("Error 500");
+    press(/Show it as text/);
+    await settle(12);
+    expect(document.querySelector(".row .txt")!.textContent).toContain("PNG");
   });
 });
