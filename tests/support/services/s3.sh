@@ -75,6 +75,6 @@ C
     curl -fsS -X PUT -H "x-amz-content-sha256: $(printf '' | sha256sum | cut -d' ' -f1)" --aws-sigv4 "aws:amz:us-east-1:s3" --user FMACCESS:FMSECRET "http://127.0.0.1:$rgw/fm-test" >>log/setup.out 2>&1
     printf 'export FM_TEST_S3=http://127.0.0.1:%s\nexport FM_TEST_S3_ACCESS_KEY=FMACCESS\nexport FM_TEST_S3_SECRET=FMSECRET\nexport FM_TEST_S3_BUCKET=fm-test\n' "$rgw" ;;
   stop)
-    for n in rgw mgr osd mon; do [ -e "$2/run/$n.mypid" ] && kill "$(cat "$2/run/$n.mypid")" 2>/dev/null || true; [ $n = rgw ] && sleep 1; done ;;
+    for n in rgw mgr osd mon; do [ -e "$2/run/$n.mypid" ] && kill "$(cat "$2/run/$n.mypid")" 2>/dev/null || true; if [ $n = rgw ]; then sleep 1; fi; done ;;
   *) echo "usage: $0 start|stop DIR" >&2; exit 2 ;;
 esac
