@@ -175,17 +175,7 @@ std::string safe_file_name(std::string_view given) {
   return name.empty() || name == "." || name == ".." ? "file" : name;
 }
 
-outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& who, const case_id& id, const new_file& file, const work_control& control) {
-  if (!file.bytes || file.bytes->empty()) {
-    auto f = make_failure(errc::invalid, "The file is empty.");
-    return f.with_fact("field", "file");
-  }
-  if (file.bytes->size() > settings_.upload_bytes_max)
-    return make_failure(errc::too_large, "A file may have " + std::to_string(settings_.upload_bytes_max) + " bytes; this one has " + std::to_string(file.bytes->size()) + ".");
-  const auto sha = sha256_hex(*file.bytes);
-  std::lock_guard one{gate(id)};
-  if (control.stopped())
-    return cancelled();
+outcome<std::optional<std::pair<case_file, file_analysis>>> file_shelf::room_for(const case_id& id, const std::string& sha, std::uint64_t bytes) const {
   auto held = list(id);
   if (!held)
     return held.error();
@@ -201,12 +191,33 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
       a.summary = f.summary;
       a.insights = f.insights;
       a.error = f.error;
-      return std::pair{std::move(again), std::move(a)};
+      return std::optional{std::pair{std::move(again), std::move(a)}};
     }
   }
-  if (held->size() >= settings_.case_files_max || sum + file.bytes->size() > settings_.case_bytes_max)
+  if (held->size() >= settings_.case_files_max || sum + bytes > settings_.case_bytes_max)
     return make_failure(errc::too_large, "This case has no room for another file: at most " + std::to_string(settings_.case_files_max) + " files and " +
                                              std::to_string(settings_.case_bytes_max >> 20U) + " MiB in all.");
+  return std::optional<std::pair<case_file, file_analysis>>{};
+}
+
+outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& who, const case_id& id, const new_file& file, const work_control& control) {
+  if (!file.bytes || file.bytes->empty()) {
+    auto f = make_failure(errc::invalid, "The file is empty.");
+    return f.with_fact("field", "file");
+  }
+  if (file.bytes->size() > settings_.upload_bytes_max)
+    return make_failure(errc::too_large, "A file may have " + std::to_string(settings_.upload_bytes_max) + " bytes; this one has " + std::to_string(file.bytes->size()) + ".");
+  const auto sha = sha256_hex(*file.bytes);
+  if (control.stopped())
+    return cancelled();
+  {
+    std::lock_guard one{gate(id)};
+    auto place = room_for(id, sha, file.bytes->size());
+    if (!place)
+      return place.error();
+    if (*place)
+      return std::move(**place);
+  }
   case_file f;
   f.id = random_id(*deps_.random, "file_");
   f.in_case = id;
@@ -219,11 +230,16 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
   f.uploaded_at = deps_.clock->now();
   if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "content", "application/octet-stream", *file.bytes); !w)
     return w.error();
+  // Without the lock: other files of the case are analysed at the same time.
   auto a = deps_.analyse(f.name, f.content_type, *file.bytes, file.data_type, control);
-  if (control.stopped()) {
+  std::lock_guard one{gate(id)};
+  auto place = control.stopped() ? outcome<std::optional<std::pair<case_file, file_analysis>>>{cancelled()} : room_for(id, sha, file.bytes->size());
+  if (!place || *place) { // stopped, or another upload took the room or had the same bytes meanwhile
     if (auto gone = deps_.blobs->remove(folder(id, f.id) + "content"); !gone)
-      log::warn("files", "the bytes of a cancelled upload stay behind: " + gone.error().detail);
-    return cancelled();
+      log::warn("files", "the bytes of a refused upload stay behind: " + gone.error().detail);
+    if (!place)
+      return place.error();
+    return std::move(**place);
   }
   f.data_type = a.data_type;
   f.confidence = a.confidence;

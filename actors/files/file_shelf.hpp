@@ -50,11 +50,13 @@ public:
   outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit, const std::function<bool(const case_file&)>& raw) const;
 
 private:
+  /// Nothing when there is room; the file that has these bytes already; too_large when there is no room. Under the gate.
+  outcome<std::optional<std::pair<case_file, file_analysis>>> room_for(const case_id& id, const std::string& sha, std::uint64_t bytes) const;
   std::mutex& gate(const case_id& id) const { return gates_[std::hash<case_id>{}(id) % gates_.size()]; }
 
   file_settings settings_;
   file_deps deps_;
-  mutable std::array<std::mutex, 64> gates_; ///< one upload at a time into a case
+  mutable std::array<std::mutex, 64> gates_; ///< one record at a time into a case
 };
 
 /// A name without its path, at most 255 bytes of valid UTF-8; "file" when nothing is left.

@@ -8,6 +8,8 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <atomic>
+
 namespace fm {
 namespace {
 constexpr std::size_t told_bytes_max = 12'000; ///< of an analysis, in the message to the case
@@ -73,8 +75,17 @@ void announce(const case_registry_actor& registry, const std::shared_ptr<file_sh
 files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) {
   const auto shelf = d.shelf;
   const auto readers = d.readers;
+  const auto held = std::make_shared<std::atomic<std::uint64_t>>(0);
   return {
-      [d](store_file& m) {
+      [d, held](store_file& m) {
+        const std::uint64_t bytes = m.file.bytes ? m.file.bytes->size() : 0;
+        // One file always goes, however large: its own bound is another.
+        if (const auto before = held->fetch_add(bytes); before > 0 && before + bytes > d.waiting_bytes_max) {
+          held->fetch_sub(bytes);
+          m.begun(overloaded());
+          return m.answer(overloaded());
+        }
+        const std::shared_ptr<void> hold{nullptr, [held, bytes](void*) { held->fetch_sub(bytes); }};
         job what;
         what.kind = "file_analysis";
         what.subject = safe_file_name(m.file.name);
@@ -99,7 +110,7 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
           }
           to(std::move(r));
         }};
-        const bool taken = d.work->submit([d, id, who = m.who, in_case = m.in_case, file = std::move(m.file), answer] {
+        const bool taken = d.work->submit([d, id, who = m.who, in_case = m.in_case, file = std::move(m.file), answer, hold] {
           const auto control = d.jobs->start(id);
           if (!control)
             return answer(make_conflict("CANCELLED", "The analysis was cancelled before it began."));

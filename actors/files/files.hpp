@@ -18,6 +18,7 @@ struct files_actor_deps {
   offload_ptr readers; ///< lists and contents; must not wait behind analysis
   case_registry_actor registry;
   job_book_ptr jobs;
+  std::uint64_t waiting_bytes_max = 256U << 20; ///< uploads that wait or are analysed, all together; above: overloaded
   std::function<void(const case_id&)> on_evidence; ///< a file was analysed and told; must not block; may be empty
 };
 

@@ -7,13 +7,21 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 namespace fm {
 namespace {
 class pool final : public offload {
 public:
-  pool(std::size_t threads, std::size_t queue_max) : queue_max_(queue_max) {
+  pool(std::size_t threads, std::size_t queue_max, offload_priority priority) : queue_max_(queue_max) {
     for (std::size_t i = 0; i < threads; ++i)
-      threads_.emplace_back([this] { run(); });
+      threads_.emplace_back([this, priority] {
+        if (priority == offload_priority::background)
+          (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10); // of this thread alone, on Linux
+        run();
+      });
   }
   ~pool() override { stop(); }
 
@@ -72,8 +80,8 @@ struct inline_offload final : offload {
 };
 } // namespace
 
-offload_ptr make_offload(std::size_t threads, std::size_t queue_max) {
-  return std::make_shared<pool>(threads, queue_max);
+offload_ptr make_offload(std::size_t threads, std::size_t queue_max, offload_priority priority) {
+  return std::make_shared<pool>(threads, queue_max, priority);
 }
 offload_ptr make_inline_offload() { return std::make_shared<inline_offload>(); }
 

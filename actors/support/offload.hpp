@@ -18,8 +18,10 @@ struct offload {
 };
 using offload_ptr = std::shared_ptr<offload>;
 
+/// background: the machine's other threads go first when processors are scarce.
+enum class offload_priority { normal, background };
 /// `threads` workers over one queue of at most `queue_max` closures.
-offload_ptr make_offload(std::size_t threads, std::size_t queue_max);
+offload_ptr make_offload(std::size_t threads, std::size_t queue_max, offload_priority priority = offload_priority::normal);
 /// Runs everything at once on the calling thread: for deterministic tests.
 offload_ptr make_inline_offload();
 

@@ -157,6 +157,9 @@ struct settings {
     std::size_t upload_bytes_max = 10U << 20;
     std::size_t case_bytes_max = 500U << 20;
     std::size_t case_files_max = 200;
+    std::size_t analysis_threads = 2;
+    std::size_t analysis_queue_max = 1'000;
+    std::uint64_t waiting_bytes_max = 256U << 20;
     std::string redaction = "all";
     bool redact_addresses = false;
     std::size_t timeline_moments_max = 400;

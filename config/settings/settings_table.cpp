@@ -242,6 +242,9 @@ std::vector<setting_info> make_table() {
       FM_ROW(files.upload_bytes_max, (v::bytes{kib, 1'024 * mib}), {"Longest file; above: 413. http.body_bytes_max must leave room for the form around it."}),
       FM_ROW(files.case_bytes_max, (v::bytes{kib, 1'024 * 1'024 * mib}), {"All files of a case; above: 413."}),
       FM_ROW(files.case_files_max, (v::whole{1, 100'000}), {"Files of a case; above: 413."}),
+      FM_ROW(files.analysis_threads, (v::whole{1, 64}), {"Threads that analyse uploads, behind all others when processors are scarce."}),
+      FM_ROW(files.analysis_queue_max, (v::whole{1, 100'000}), {"Uploads that may wait for them; above: 503."}),
+      FM_ROW(files.waiting_bytes_max, (v::bytes{mib, 64 * 1'024 * mib}), {"Bytes of all uploads that wait or are analysed; above: 503."}),
       FM_ROW(files.redaction, redactions,
              {"What is taken out of uploaded files for readers other than the case's owner, who uploaded them, and administrators: "
               "all = personal data and secrets, secrets = these alone, off = nothing. Analyses never quote secrets. It counts for new uploads."}),

@@ -216,6 +216,24 @@ TEST_F(files_test, ACancelledUploadStopsAndLeavesNothing) {
   EXPECT_EQ(upload(id, "c.log", "and others go on").status, 201);
 }
 
+TEST_F(files_test, UploadsThatWaitAreBoundedInBytes) {
+  const auto id = new_case();
+  const header_list later{{"Content-Type", "multipart/form-data; boundary=XX"}, {"Prefer", "respond-async"}};
+  const auto first = call("POST", at(id, "/data"), form("a.slow", std::string(90'000, 'a')), later);
+  ASSERT_EQ(first.status, 202);
+  const auto refused = call("POST", at(id, "/data"), form("b.log", std::string(90'000, 'b')), as_form);
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_EQ(refused.parsed()["error"]["code"].text(), "overloaded");
+  EXPECT_FALSE(refused.header("retry-after").empty());
+  ASSERT_EQ(call("DELETE", first.header("location")).status, 202);
+  int status = 503;
+  for (int i = 0; i < 1'000 && status == 503; ++i) { // the bytes go a moment after the job's end
+    status = upload(id, "b.log", std::string(90'000, 'b')).status;
+    std::this_thread::sleep_for(2ms);
+  }
+  EXPECT_EQ(status, 201) << "there is room again";
+}
+
 TEST_F(files_test, ProgressIsShownToThoseWhoHaveTheCaseOpen) {
   struct listener : subscriber {
     std::mutex mutex;

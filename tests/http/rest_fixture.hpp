@@ -112,7 +112,7 @@ protected:
     limits.upload_bytes_max = 100'000;
     limits.case_files_max = 3;
     shelf = std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random});
-    files = spawn_files(system, {shelf, analysts, offloaded, registry, book, [this](const case_id& id) {
+    files = spawn_files(system, {shelf, analysts, offloaded, registry, book, 150'000, [this](const case_id& id) {
                                    std::lock_guard lock{likeness_mutex};
                                    if (likeness.actor)
                                      caf::anon_send(likeness.actor, look_for_likeness{id});

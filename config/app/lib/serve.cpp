@@ -331,7 +331,8 @@ int serve(const common_options& o, bool next_free_port) {
                                                        recall_of(s, known, s.likeness.shown_max, "runbook")});
     on_evidence = [actor = likeness.actor](const case_id& id) { caf::anon_send(actor, look_for_likeness{id}); };
   }
-  auto files = spawn_files(system, {shelf, work, library, registry, book, on_evidence});
+  const auto analysts = make_offload(s.files.analysis_threads, s.files.analysis_queue_max, offload_priority::background); // turns must not wait behind uploads
+  auto files = spawn_files(system, {shelf, analysts, library, registry, book, s.files.waiting_bytes_max, on_evidence});
   on_evidence = {};
 
   http::live_deps live{registry, identity, stats, clock, random, live_of(s), version()};
@@ -418,6 +419,7 @@ int serve(const common_options& o, bool next_free_port) {
   live = http::live_deps{};
   rest.reset();
   routes.reset();
+  analysts->stop();
   work->stop();
   library->stop();
   book->watch({}); // it holds the registry; nobody works any more
