@@ -231,7 +231,18 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
   if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "content", "application/octet-stream", *file.bytes); !w)
     return w.error();
   // Without the lock: other files of the case are analysed at the same time.
-  auto a = deps_.analyse(f.name, f.content_type, *file.bytes, file.data_type, control);
+  std::unique_ptr<blob_writer> copy;
+  const auto take = [&](std::string_view piece) -> outcome<done_t> {
+    if (!copy) {
+      auto w = deps_.blobs->put(folder(id, f.id) + "sanitized", "application/octet-stream");
+      if (!w)
+        return w.error();
+      copy = std::move(*w);
+    }
+    return copy->write(piece);
+  };
+  const memory_source source{*file.bytes};
+  auto a = deps_.analyse({f.name, f.content_type, file.data_type, source, {}, take, control});
   std::lock_guard one{gate(id)};
   auto place = control.stopped() ? outcome<std::optional<std::pair<case_file, file_analysis>>>{cancelled()} : room_for(id, sha, file.bytes->size());
   if (!place || *place) { // stopped, or another upload took the room or had the same bytes meanwhile
@@ -247,13 +258,12 @@ outcome<std::pair<case_file, file_analysis>> file_shelf::put(const principal& wh
   f.insights = a.insights;
   f.error = a.error;
   f.redaction = a.redaction;
-  f.sanitized_bytes = a.redaction == "copy" ? a.sanitized.size() : 0;
+  f.sanitized_bytes = a.redaction == "copy" ? a.sanitized_bytes : 0;
   f.personal_data = a.personal_data;
   f.secrets = a.secrets;
-  if (a.redaction == "copy")
-    if (auto w = write_blob(*deps_.blobs, folder(id, f.id) + "sanitized", "application/octet-stream", a.sanitized); !w)
+  if (a.redaction == "copy" && copy)
+    if (auto w = copy->finish(); !w)
       return w.error();
-  a.sanitized.clear();
   f.status = a.error.empty() ? "completed" : "failed";
   f.compression = a.text.empty() ? 0 : static_cast<double>(f.bytes) / static_cast<double>(a.text.size());
   f.processed_at = deps_.clock->now();
@@ -339,7 +349,7 @@ outcome<std::pair<std::vector<timeline_moment>, file_marks>> file_shelf::traces(
   auto bytes = deps_.blobs->read(folder(f.in_case, f.id) + "content", 0, f.bytes);
   if (!bytes)
     return bytes.error();
-  auto a = deps_.analyse(f.name, f.content_type, *bytes, f.data_type, {});
+  auto a = deps_.analyse({f.name, f.content_type, f.data_type, memory_source{*bytes}, {}, {}, {}});
   if (auto w = write_blob(*deps_.blobs, key, "application/json", traces_json(a)); !w)
     log::warn("files", "a file's timeline is not kept: " + w.error().detail);
   return std::pair{std::move(a.moments), std::move(a.marks)};

@@ -19,9 +19,9 @@ struct file_settings {
   std::size_t case_files_max = 200;
   evidence::timeline_limits timeline;
 };
-/// Pure: name, declared type and bytes in, result out. Never throws. What it gives after a stop is not looked at.
-using analyse_file = std::function<file_analysis(const std::string& name, const std::string& content_type, std::string_view bytes,
-                                                 const std::string& chosen_type, const work_control& control)>;
+/// Pure but for reading the source and filling the sink. Never throws. What it gives after a stop is not looked at; a source
+/// or sink that fails is told in `error`.
+using analyse_file = std::function<file_analysis(const file_request& file)>;
 
 struct file_deps {
   blob_store_ptr blobs;

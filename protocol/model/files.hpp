@@ -1,8 +1,10 @@
 // Files of a case: what was uploaded, what it was found to be, and what the analysis says of it.
 #pragma once
 
+#include "protocol/base/byte_source.hpp"
 #include "protocol/base/clock.hpp"
 #include "protocol/base/ids.hpp"
+#include "protocol/base/work_control.hpp"
 #include "protocol/model/user.hpp"
 
 #include <cstdint>
@@ -66,6 +68,22 @@ struct file_marks {
   bool operator==(const file_marks&) const = default;
 };
 
+/// What the case knows already that helps to read another file.
+struct file_context {
+  std::string earlier_name; ///< the newest earlier file of the same name; empty = none
+  std::string earlier;      ///< its text, when it is short enough to be compared
+  std::string stack_text;   ///< lines of stack traces in the case's other files
+};
+
+/// A file to be analysed. `chosen_type`, a person's choice, wins over what is found.
+struct file_request {
+  std::string name, content_type, chosen_type;
+  const byte_source& bytes;
+  file_context context;
+  byte_sink sanitized; ///< takes the sanitized copy while it is made; may be empty
+  work_control control;
+};
+
 /// What the analysis of a file gives.
 struct file_analysis {
   std::string data_type = "unanalyzable";
@@ -78,7 +96,8 @@ struct file_analysis {
   std::vector<timeline_moment> moments; ///< in order
   file_marks marks;
   std::string redaction; ///< as of the file
-  std::string sanitized; ///< the copy, when redaction is "copy"; its lines are those of the file
+  std::uint64_t sanitized_bytes = 0; ///< what the sink was given, when redaction is "copy"; its lines are those of the file
+  std::string stack_text; ///< lines of its stack traces, for the sources they name; 16 KiB at most
   bool personal_data = false, secrets = false;
 };
 

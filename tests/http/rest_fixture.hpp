@@ -233,8 +233,10 @@ protected:
   }
 
   /// What the "analysis" says here: that it was asked, and about how much.
-  static file_analysis described(const std::string& name, const std::string&, std::string_view bytes, const std::string& chosen, const work_control& control) {
+  static file_analysis described(const file_request& file) {
     file_analysis a;
+    const auto& [name, type, chosen, source, context, sink, control] = file;
+    const auto bytes = source.read(0, source.size()).value();
     if (name.ends_with(".slow")) { // until somebody stops it
       control.tell(bytes.size() / 2, bytes.size());
       while (!control.stopped())
@@ -250,7 +252,8 @@ protected:
     } else if (!name.ends_with(".off")) {
       const auto found = extractors::find_sensitive(bytes);
       a.redaction = found.ranges.empty() ? "same" : "copy";
-      a.sanitized = extractors::sanitized(bytes, found);
+      if (const auto copy = extractors::sanitized(bytes, found); a.redaction == "copy" && sink && sink(copy))
+        a.sanitized_bytes = copy.size();
       a.personal_data = found.pii_detected();
       a.secrets = found.secrets_detected();
     }
@@ -258,7 +261,7 @@ protected:
     a.confidence = 0.9;
     a.summary = std::to_string(bytes.size()) + " bytes";
     a.insights = {"line 1 matters"};
-    a.text = std::string{bytes.substr(0, bytes.find('\n'))};
+    a.text = bytes.substr(0, bytes.find('\n'));
     a.json = "{\"schema\":1}";
     if (evidence::looks_like_log(bytes)) {
       a.moments = evidence::moments_of_log(bytes);

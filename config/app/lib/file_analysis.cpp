@@ -15,8 +15,12 @@
 
 namespace fm::app {
 namespace {
+/// An analysis with its sanitized copy, before the copy is given away.
+struct made_analysis : file_analysis {
+  std::string sanitized;
+};
 /// What was found, and whether a copy without it can be made.
-void note_redaction(file_analysis& out, const extractors::redaction& found, bool textual) {
+void note_redaction(made_analysis& out, const extractors::redaction& found, bool textual) {
   out.personal_data = found.pii_detected();
   out.secrets = found.secrets_detected();
   out.redaction = !textual ? "opaque" : found.ranges.empty() ? "same" : "copy";
@@ -62,8 +66,8 @@ void redact_quotes(evidence::analysis& a, std::string_view bytes, const extracto
     by_itself(i.value);
 }
 
-file_analysis of_log(std::string_view bytes, const file_analysis_options& with) {
-  file_analysis out;
+made_analysis of_log(std::string_view bytes, const file_analysis_options& with) {
+  made_analysis out;
   out.data_type = "logs_and_errors";
   evidence::limits bounds;
   bounds.assignments = true;
@@ -118,7 +122,7 @@ file_analysis of_log(std::string_view bytes, const file_analysis_options& with) 
 namespace {
 constexpr std::size_t entries_shown_max = 20;
 
-file_analysis of_one(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type,
+made_analysis of_one(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type,
                      const file_analysis_options& with) {
   namespace ex = extractors;
   auto what = ex::classify(name, content_type, bytes);
@@ -137,7 +141,7 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
     return opening::extract_visual(file, content, limits);
   };
   const auto x = ex::extract(what, name, bytes, options);
-  file_analysis out;
+  made_analysis out;
   if (with.redact) {
     const bool textual = x.type != ex::data_type::visual_evidence && x.type != ex::data_type::unanalyzable;
     const auto converted = textual ? ex::as_utf8(bytes) : std::nullopt;
@@ -179,8 +183,8 @@ file_analysis of_one(const std::string& name, const std::string& content_type, s
 }
 
 /// What is in an archive, each file on its own; the type of the largest speaks for the whole.
-file_analysis of_archive(const std::string& name, const opening::opened& archive, const file_analysis_options& with) {
-  file_analysis out;
+made_analysis of_archive(const std::string& name, const opening::opened& archive, const file_analysis_options& with) {
+  made_analysis out;
   std::size_t largest = 0, shown = 0;
   json_writer w{out.json};
   w.begin_object().member("schema", 1).member("archive", name).member("unpacked_bytes", archive.unpacked_bytes).key("files").begin_array();
@@ -232,24 +236,42 @@ file_analysis of_archive(const std::string& name, const opening::opened& archive
 }
 } // namespace
 
-file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes, const std::string& chosen_type,
-                                    const file_analysis_options& options) {
-  if (opening::archive_kind(bytes).empty())
-    return of_one(name, content_type, bytes, chosen_type, options);
-  auto archive = opening::open_archive(name, bytes);
-  if (!archive) {
-    file_analysis out;
-    out.error = archive.error().detail;
-    out.redaction = options.redact ? "opaque" : "";
-    return out;
+file_analysis analyse_uploaded_file(const file_request& file, const file_analysis_options& options) {
+  file_analysis failed;
+  auto with = options;
+  with.control = file.control;
+  const auto bytes = file.bytes.read(0, file.bytes.size());
+  if (!bytes) {
+    failed.error = bytes.error().detail;
+    return failed;
   }
-  if (archive->files.size() == 1 && archive->skipped.empty()) {
-    auto out = of_one(archive->files.front().path, {}, archive->files.front().bytes, chosen_type, options);
-    out.sanitized.clear();
-    out.redaction = options.redact ? "opaque" : "";
-    return out;
+  const auto one = [&]() -> made_analysis {
+    if (opening::archive_kind(*bytes).empty())
+      return of_one(file.name, file.content_type, *bytes, file.chosen_type, with);
+    auto archive = opening::open_archive(file.name, *bytes);
+    if (!archive) {
+      made_analysis out;
+      out.error = archive.error().detail;
+      out.redaction = options.redact ? "opaque" : "";
+      return out;
+    }
+    if (archive->files.size() == 1 && archive->skipped.empty()) {
+      auto out = of_one(archive->files.front().path, {}, archive->files.front().bytes, file.chosen_type, with);
+      out.sanitized.clear();
+      out.redaction = options.redact ? "opaque" : "";
+      return out;
+    }
+    return of_archive(file.name, *archive, with);
+  };
+  auto out = one();
+  if (!out.sanitized.empty() && file.sanitized) {
+    if (auto taken = file.sanitized(out.sanitized); !taken) {
+      failed.error = taken.error().detail;
+      return failed;
+    }
+    out.sanitized_bytes = out.sanitized.size();
   }
-  return of_archive(name, *archive, options);
+  return std::move(static_cast<file_analysis&>(out));
 }
 
 } // namespace fm::app

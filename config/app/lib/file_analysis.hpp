@@ -13,12 +13,11 @@ namespace fm::app {
 
 struct file_analysis_options {
   evidence::timeline_limits timeline;
-  work_control control;
+  work_control control; ///< the request's
   bool redact = true; ///< makes a sanitized copy; else everybody who may read the case reads the file's bytes
   extractors::redaction_options redaction; ///< also of what the analysis quotes, copy or not
 };
-/// Pure and bounded. `chosen_type` (a person's choice) wins over what is found.
-file_analysis analyse_uploaded_file(const std::string& name, const std::string& content_type, std::string_view bytes,
-                                    const std::string& chosen_type, const file_analysis_options& options = {});
+/// As analyse_file of the shelf asks for it; bounded.
+file_analysis analyse_uploaded_file(const file_request& file, const file_analysis_options& options = {});
 
 } // namespace fm::app

@@ -314,11 +314,7 @@ int serve(const common_options& o, bool next_free_port) {
   analysis.redact = s.files.redaction != "off";
   analysis.redaction.personal = s.files.redaction == "all";
   analysis.redaction.ip_addresses = s.files.redact_addresses;
-  const auto analyse = [analysis](const std::string& name, const std::string& type, std::string_view bytes, const std::string& chosen, const work_control& control) {
-    auto with = analysis;
-    with.control = control;
-    return analyse_uploaded_file(name, type, bytes, chosen, with);
-  };
+  const auto analyse = [analysis](const file_request& file) { return analyse_uploaded_file(file, analysis); };
   book->watch([registry](const job& what) {
     if (!what.in_case.empty())
       caf::anon_send(registry, to_case{what.in_case, case_command{show_job{std::make_shared<const job>(what)}}});
