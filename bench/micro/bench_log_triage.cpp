@@ -72,7 +72,7 @@ int main() {
     evidence::limits l;
     l.assignments = true;
     const auto accuracy = testing_support::grouping_accuracy(log.labels, evidence::analyze(log.text, l).assignments);
-    std::printf("grouping accuracy %-12s %.3f\n", kind.name, accuracy);
+    std::printf("grouping accuracy %-12s %.3f\n", kind.name.c_str(), accuracy);
     sum += accuracy;
   }
   std::printf("grouping accuracy mean         %.3f\n", sum / static_cast<double>(testing_support::log_kinds().size()));

@@ -24,7 +24,7 @@ TEST(grouping, MeanAccuracyOverAllFormatsWithOneSetting) {
     const auto a = analysed(log);
     ASSERT_EQ(a.assignments.size(), log.labels.size());
     const auto accuracy = grouping_accuracy(log.labels, a.assignments);
-    std::cout << kind.name << " " << accuracy << " (" << a.templates.size() << " templates, " << kind.templates.size() << " true)\n";
+    std::cout << kind.name << " " << accuracy << " (" << a.templates.size() << " templates, " << kind.rows.size() << " true)\n";
     if (accuracy < 0.9 && std::getenv("FM_SHOW") != nullptr)
       for (auto& t : a.templates)
         std::cout << "    " << t.count << "  " << t.pattern.substr(0, 180) << "\n";

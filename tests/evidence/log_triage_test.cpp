@@ -101,7 +101,7 @@ TEST(triage, StackTracesOfFiveLanguagesAreOneThingEach) {
 }
 
 TEST(triage, QuotesAreLinesOfTheInputByteForByte) {
-  const auto log = testing_support::log_writer{3}.write(testing_support::log_kinds()[4], 2'000);
+  const auto log = testing_support::log_writer{3}.write(testing_support::log_kind_of("bgl"), 2'000);
   const auto a = analyze(log.text);
   for (auto& item : a.look_first) {
     const auto& l = a.templates[item.template_id].worst;
@@ -153,7 +153,7 @@ TEST(triage, EveryLineGetsATemplate) {
 }
 
 TEST(analyst, SaysThatThereIsNoModelAndQuotesWhatIsThere) {
-  const auto log = testing_support::log_writer{5}.write(testing_support::log_kinds().back(), 300);
+  const auto log = testing_support::log_writer{5}.write(testing_support::log_kind_of("app"), 300);
   analyst_input in;
   in.question = "what is wrong?\n" + log.text;
   std::string all;
