@@ -519,7 +519,7 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
         continue;
       }
     }
-    if (std::find(before, before + words_before, w) != before + words_before && words_before > 0 && w.size() > 3) {
+    if (item == 0 && words_before > 0 && w.size() > 3 && std::find(before, before + words_before, w) != before + words_before) {
       r.at += w.size(); // said before already: a node's name
       continue;
     }

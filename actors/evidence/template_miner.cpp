@@ -11,6 +11,7 @@ namespace fm::evidence {
 namespace {
 constexpr std::size_t words_max = 96;       ///< of one message; the rest is one variable
 constexpr std::size_t alternatives_max = 4; ///< so few different words in one place are constants
+constexpr std::size_t states_max = 12;      ///< the same for words in capitals: names of states, methods, events
 constexpr std::string_view variable = "<*>";
 
 enum kind : std::uint8_t { other = 0, letter = 1, digit = 2, joint = 4, blank = 8 };
@@ -51,6 +52,28 @@ bool varies(std::string_view piece, bool has_digit) {
   return hex || at_sign || slashes >= 2;
 }
 
+/// "Yes," after a key: a value that stands for a bit.
+bool is_bit(std::string_view word) {
+  while (!word.empty() && (word.back() == ',' || word.back() == ';'))
+    word.remove_suffix(1);
+  for (std::string_view bit : {"yes", "no", "on", "off", "true", "false"})
+    if (bit.size() == word.size() && std::equal(word.begin(), word.end(), bit.begin(), [](char a, char b) { return (a | 0x20) == b; }))
+      return true;
+  return false;
+}
+/// "key=": what it is a value of.
+bool is_key(std::string_view word) { return word.size() > 1 && word.back() == '='; }
+/// "RUNNING", "SUCCESS_CONTAINER_CLEANUP", "GET".
+bool is_state(std::string_view word) {
+  std::size_t capitals = 0;
+  for (const char c : word) {
+    if ((c >= 'a' && c <= 'z') || kind_of(c) == digit)
+      return false;
+    capitals += c >= 'A' && c <= 'Z';
+  }
+  return capitals >= 2;
+}
+
 /// Appends the masked form of one word of the message (without blanks) as one or two words.
 void mask_word(std::string_view word, std::string& out) {
   std::size_t i = 0;
@@ -67,7 +90,8 @@ void mask_word(std::string_view word, std::string& out) {
     while (tail < piece.size() && (piece[piece.size() - 1 - tail] == '.' || piece[piece.size() - 1 - tail] == '!' || piece[piece.size() - 1 - tail] == '?'))
       ++tail;
     const auto core = piece.substr(0, piece.size() - tail);
-    if (!core.empty() && varies(core, has_digit)) {
+    const bool before_number = i + 1 < word.size() && word[i] == ':' && kind_of(word[i + 1]) == digit;
+    if (!core.empty() && (varies(core, has_digit) || (before_number && core.find('.') != std::string_view::npos))) { // host.example.org:443
       if (after_variable)
         out.resize(joined_from);
       else
@@ -123,6 +147,13 @@ std::string masked(std::string_view message) {
       if (end > q && end - q <= 8 && (end == message.size() || kind_of(message[end]) != joint))
         p = end;
       out += variable;
+      continue;
+    }
+    const auto before = out.empty() ? std::string_view{} : std::string_view{out}.substr(0, out.size() - 1);
+    if (word.size() <= 6 && !before.empty() && (before.back() == ':' || before.back() == '=') && is_bit(word) && (p == message.size() || word.back() == ',' || word.back() == ';')) {
+      out += variable;
+      if (word.back() == ',' || word.back() == ';')
+        out += word.back();
       continue;
     }
     mask_word(word, out);
@@ -214,15 +245,26 @@ template_miner::grouping template_miner::finish() const {
         std::uint64_t lines = 0;
         for (const auto i : group)
           lines += shapes_[i].count;
-        std::size_t split_at = length, fewest = alternatives_max + 1;
+        std::size_t split_at = length, fewest = states_max + 1;
         for (std::size_t p = 0; p < length; ++p) {
           std::set<std::uint32_t> seen;
+          bool keys = true, states = true;
           for (const auto i : group) {
-            seen.insert(shapes_[i].words[p]);
-            if (seen.size() > alternatives_max)
+            const auto word = shapes_[i].words[p];
+            if (!seen.insert(word).second)
+              continue;
+            keys &= word != 0 && (is_key(text_[word]) || (p + 1 < length && text_[shapes_[i].words[p + 1]] == "="));
+            states &= word != 0 && is_state(text_[word]);
+            if (seen.size() > states_max && !keys)
               break;
           }
-          if (seen.size() >= 2 && seen.size() < fewest && lines >= 3 * seen.size()) {
+          if (seen.size() < 2)
+            continue;
+          if (keys) { // one key is never another
+            split_at = p;
+            break;
+          }
+          if (seen.size() < fewest && seen.size() <= (states ? states_max : alternatives_max) && lines >= 3 * seen.size()) {
             fewest = seen.size();
             split_at = p;
           }
