@@ -41,6 +41,15 @@ constexpr row keys[] = {{"request_id", "request"}, {"requestid", "request"}, {"r
                         {"host", "host"},          {"hostname", "host"},     {"node", "host"},          {"rhost", "host"},      {"server", "host"},
                         {"pod", "pod"},            {"pod_name", "pod"},      {"container", "pod"},      {"job", "job"},         {"job_id", "job"},
                         {"jobid", "job"},          {"task", "job"},          {"user", "user"},          {"username", "user"}};
+const char* kind_of_key(std::string_view word) {
+  constexpr std::string_view first = "cChHjJnNpPrRsStTuU";
+  if (word.size() < 3 || word.size() > 14 || first.find(word[0]) == std::string_view::npos)
+    return nullptr;
+  for (auto& k : keys)
+    if (k.key.size() == word.size() && std::equal(word.begin(), word.end(), k.key.begin(), [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; }))
+      return k.kind;
+  return nullptr;
+}
 } // namespace
 
 void identifier_table::note(const char* kind, std::string_view value, std::uint64_t line, bool bad) {
@@ -59,41 +68,38 @@ void identifier_table::note(const char* kind, std::string_view value, std::uint6
   f.last = line;
 }
 
-void identifier_table::look_at(std::string_view m, std::uint64_t line, bool bad) {
-  std::size_t i = 0;
-  while (i < m.size()) {
-    if (!name(m[i])) {
-      ++i;
+void identifier_table::look_at(std::string_view m, const std::vector<masker::piece>& pieces, std::uint64_t line, bool bad) {
+  std::size_t behind = 0; // of the last value that a key named
+  for (auto& piece : pieces) {
+    if (piece.begin < behind)
+      continue;
+    auto w = m.substr(piece.begin, piece.size);
+    if (const char* kind = piece.key ? kind_of_key(w) : nullptr; kind != nullptr) {
+      auto at = std::size_t{piece.begin} + piece.size;
+      at += at < m.size() && m[at] == '"';
+      for (++at; at < m.size() && (m[at] == '"' || m[at] == ' ');)
+        ++at;
+      auto end = at;
+      while (end < m.size() && name(m[end]))
+        ++end;
+      note(kind, m.substr(std::min(at, m.size()), end - std::min(at, end)), line, bad);
+      behind = end;
       continue;
     }
-    const auto from = i;
-    while (i < m.size() && name(m[i]))
-      ++i;
-    auto w = m.substr(from, i - from);
-    while (!w.empty() && (w.back() == '.' || w.back() == '-'))
+    if (w.size() < 7)
+      continue;
+    while (!w.empty() && (w.front() == '/' || w.front() == '@'))
+      w.remove_prefix(1);
+    while (!w.empty() && !digit(w.back()) && !name(w.back()))
       w.remove_suffix(1);
-    if (w.size() >= 7 && digit(w[0]) && is_ip(w)) {
+    if (w.size() >= 7 && w.size() <= 15 && digit(w[0]) && is_ip(w))
       note("ip", w, line, bad);
-    } else if (w.size() == 36 && is_uuid(w)) {
+    else if (w.size() == 36 && is_uuid(w))
       note("uuid", w, line, bad);
-    } else if (w.starts_with("blk_")) {
+    else if (w.starts_with("blk_"))
       note("block", w, line, bad);
-    } else if (w.starts_with("req-") && w.size() > 12) {
+    else if (w.starts_with("req-") && w.size() > 12)
       note("request", w, line, bad);
-    } else if (i < m.size() && (m[i] == '=' || m[i] == ':') && w.size() <= 16) {
-      for (auto& k : keys)
-        if (k.key.size() == w.size() && std::equal(w.begin(), w.end(), k.key.begin(), [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; })) {
-          auto at = i + 1;
-          while (at < m.size() && (m[at] == '"' || m[at] == ' '))
-            ++at;
-          auto end = at;
-          while (end < m.size() && name(m[end]))
-            ++end;
-          note(k.kind, m.substr(at, end - at), line, bad);
-          i = end;
-          break;
-        }
-    }
   }
 }
 

@@ -2,6 +2,8 @@
 // that go along with errors can be followed, within a file and across files.
 #pragma once
 
+#include "actors/evidence/masking.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,7 +17,8 @@ struct identifier;
 class identifier_table {
 public:
   explicit identifier_table(std::size_t most) : most_(most) {}
-  void look_at(std::string_view message, std::uint64_t line, bool bad);
+  /// `pieces` of the message, as the masker noted them.
+  void look_at(std::string_view message, const std::vector<masker::piece>& pieces, std::uint64_t line, bool bad);
   /// Those that go along with errors, most suspicious first; 50 at most.
   std::vector<identifier> finish() const;
 

@@ -2,7 +2,7 @@
 // the cosine of the words. They add like chances: either alone is enough, both together are better.
 #include "actors/evidence/likeness.hpp"
 
-#include "actors/evidence/template_miner.hpp"
+#include "actors/evidence/masking.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>

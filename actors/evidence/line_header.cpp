@@ -59,6 +59,29 @@ bool clock_time(std::string_view s, std::size_t& at, int& h, int& mi, int& sec, 
   return true;
 }
 
+/// H:MM[:SS] with AM or PM, or a clock_time.
+bool day_clock(std::string_view s, std::size_t& at, int& h, int& mi, int& sec, int& ms) {
+  auto p = at;
+  if (!clock_time(s, p, h, mi, sec, ms)) {
+    const std::size_t n = p + 1 < s.size() && is_digit(s[p + 1]) ? 2 : 1;
+    if (!digits(s, p, n, h) || p + n >= s.size() || s[p + n] != ':' || !digits(s, p + n + 1, 2, mi))
+      return false;
+    p += n + 3;
+    sec = ms = 0;
+    if (p < s.size() && s[p] == ':' && digits(s, p + 1, 2, sec))
+      p += 3;
+  }
+  const auto half = s.substr(p, 3);
+  if (half.size() == 3 && half[0] == ' ' && (half[2] | 0x20) == 'm' && ((half[1] | 0x20) == 'a' || (half[1] | 0x20) == 'p') && (p + 3 == s.size() || !is_letter(s[p + 3]))) {
+    if (h < 1 || h > 12)
+      return false;
+    h = h % 12 + ((half[1] | 0x20) == 'p' ? 12 : 0);
+    p += 3;
+  }
+  at = p;
+  return true;
+}
+
 /// H:M:S:f without leading zeros, as some telephones write it.
 bool loose_time(std::string_view s, std::size_t& at, int& h, int& mi, int& sec, int& ms) {
   auto p = at;
@@ -75,9 +98,34 @@ bool loose_time(std::string_view s, std::size_t& at, int& h, int& mi, int& sec, 
   return true;
 }
 
-/// Z or ±HH[:]MM after an optional space.
+/// A zone by its name, in minutes east; those that mean several are left out.
+std::optional<int> zone_named(std::string_view name) {
+  struct row {
+    std::string_view name;
+    int minutes;
+  };
+  static constexpr row rows[] = {{"UTC", 0},    {"GMT", 0},    {"CET", 60},   {"CEST", 120}, {"EET", 120},  {"EEST", 180}, {"MSK", 180},
+                                 {"EST", -300}, {"EDT", -240}, {"PST", -480}, {"PDT", -420}, {"MST", -420}, {"MDT", -360}, {"JST", 540}};
+  for (auto& r : rows)
+    if (r.name == name)
+      return r.minutes;
+  return std::nullopt;
+}
+
+/// Z, ±HH[:]MM or a name after an optional space.
 void zone(std::string_view s, std::size_t& at, line_header& h) {
   auto p = at;
+  if (p + 3 < s.size() && s[p] == ' ' && s[p + 1] >= 'A' && s[p + 1] <= 'Z') {
+    auto end = p + 1;
+    while (end < s.size() && end - p <= 5 && s[end] >= 'A' && s[end] <= 'Z')
+      ++end;
+    if (const auto minutes = zone_named(s.substr(p + 1, end - p - 1))) {
+      *h.time_ms -= *minutes * 60'000LL;
+      h.zone_known = true;
+      at = end;
+      return;
+    }
+  }
   if (p < s.size() && s[p] == ' ' && p + 1 < s.size() && (s[p + 1] == '+' || s[p + 1] == '-'))
     ++p;
   int oh = 0, om = 0;
@@ -110,6 +158,37 @@ bool read_time(std::string_view s, std::size_t& at, line_header& out) {
         return false;
       zone(s, p, out);
       at = p;
+      return true;
+    }
+    return false;
+  }
+  // 31.01.2026 12:00:00, 1/31/2026 3:04:05 PM: the month first unless it cannot be
+  if (const std::size_t one = p + 1 < s.size() && is_digit(s[p + 1]) ? 2 : 1; digits(s, p, one, mo) && p + one + 1 < s.size() && (s[p + one] == '/' || s[p + one] == '.')) {
+    const char mark = s[p + one];
+    auto r = p + one + 1;
+    const std::size_t two = r + 1 < s.size() && is_digit(s[r + 1]) ? 2 : 1;
+    if (digits(s, r, two, d) && r + two < s.size() && s[r + two] == mark && digits(s, r + two + 1, 4, y) && y >= 1970 && y < 2100) {
+      r += two + 5;
+      if (r < s.size() && s[r] == ',')
+        ++r;
+      if (mark == '.' || mo > 12)
+        std::swap(mo, d);
+      if (r < s.size() && s[r] == ' ' && day_clock(s, ++r, h, mi, sec, ms) && (out.time_ms = to_ms(y, mo, d, h, mi, sec, ms))) {
+        zone(s, r, out);
+        at = r;
+        return true;
+      }
+      return false;
+    }
+  }
+  // 02-Jan-2026 15:04:05.000, 2 Jan 2026 15:04:05
+  if (const std::size_t one = p + 1 < s.size() && is_digit(s[p + 1]) ? 2 : 1;
+      digits(s, p, one, d) && p + one + 9 < s.size() && (s[p + one] == '-' || s[p + one] == ' ') && (mo = month_of(s.substr(p + one + 1))) && s[p + one + 4] == s[p + one] &&
+      digits(s, p + one + 5, 4, y) && y >= 1970 && y < 2100) {
+    auto r = p + one + 9;
+    if (r < s.size() && (s[r] == ' ' || s[r] == ':') && clock_time(s, ++r, h, mi, sec, ms) && (out.time_ms = to_ms(y, mo, d, h, mi, sec, ms))) {
+      zone(s, r, out);
+      at = r;
       return true;
     }
     return false;
@@ -171,6 +250,16 @@ bool read_time(std::string_view s, std::size_t& at, line_header& out) {
     const bool two = q + 1 < s.size() && is_digit(s[q + 1]);
     if (digits(s, q, two ? 2 : 1, d)) {
       q += two ? 2 : 1;
+      // Jan 2, 2026 3:04:05 PM
+      if (auto r = q + 2; r + 5 < s.size() && s[q] == ',' && s[q + 1] == ' ' && digits(s, r, 4, y) && s[r + 4] == ' ') {
+        r += 5;
+        if (day_clock(s, r, h, mi, sec, ms) && (out.time_ms = to_ms(y, mo, d, h, mi, sec, ms))) {
+          zone(s, r, out);
+          at = r;
+          return true;
+        }
+        return false;
+      }
       if (q < s.size() && s[q] == ' ' && clock_time(s, ++q, h, mi, sec, ms)) {
         int year = 0;
         if (q < s.size() && s[q] == ' ' && digits(s, q + 1, 4, year) && year >= 1970 && year < 2100) {
@@ -222,6 +311,17 @@ bool read_time(std::string_view s, std::size_t& at, line_header& out) {
     out.time_ms = n == 10 ? value * 1000 : value;
     out.zone_known = true;
     at = p + n;
+    if (n == 10 && at + 1 < s.size() && s[at] == '.' && is_digit(s[at + 1])) { // 1700000000.250
+      int part = 0, places = 0;
+      for (++at; at < s.size() && is_digit(s[at]); ++at)
+        if (places < 3) {
+          part = part * 10 + (s[at] - '0');
+          ++places;
+        }
+      for (; places < 3; ++places)
+        part *= 10;
+      *out.time_ms += part;
+    }
     return true;
   }
   return false;
@@ -377,32 +477,263 @@ severity member_level(std::string_view line) {
 }
 } // namespace
 
+namespace {
+/// Whether a time may begin here, by the first two bytes.
+bool may_be_time(char c, char next) {
+  if (is_digit(c))
+    return true;
+  if (!is_letter(c) || c >= 'a')
+    return false;
+  return is_digit(next) || (next >= 'a' && next <= 'z');
+}
+
+/// "10:15:32.123" and nothing else of a date, as the first word.
+bool time_of_day(std::string_view line, std::size_t& at, line_header& out) {
+  int h = 0, mi = 0, sec = 0, ms = 0;
+  auto p = at;
+  if (p + 8 > line.size() || line[p + 2] != ':' || !clock_time(line, p, h, mi, sec, ms) || h > 23 || mi > 59 || sec > 60)
+    return false;
+  if (p < line.size() && !is_space(line[p]) && line[p] != ']' && line[p] != ')' && line[p] != ':' && line[p] != ',' && line[p] != '|')
+    return false;
+  out.time_ms = ((h * 60LL + mi) * 60 + sec) * 1'000 + ms;
+  out.date_known = out.year_known = out.zone_known = false;
+  at = p;
+  return true;
+}
+/// "[12345.678901]": seconds since the machine started, as the kernel writes them.
+bool time_since_start(std::string_view line, std::size_t& at, line_header& out) {
+  if (line.empty() || line[0] != '[')
+    return false;
+  std::size_t p = 1;
+  while (p < line.size() && line[p] == ' ')
+    ++p;
+  std::int64_t seconds = 0, micros = 0;
+  const auto from = p;
+  for (; p < line.size() && is_digit(line[p]) && p - from < 9; ++p)
+    seconds = seconds * 10 + (line[p] - '0');
+  if (p == from || p >= line.size() || line[p] != '.')
+    return false;
+  const auto point = ++p;
+  for (; p < line.size() && is_digit(line[p]); ++p)
+    micros = micros * 10 + (line[p] - '0');
+  if (p - point != 6 || p >= line.size() || line[p] != ']')
+    return false;
+  out.time_ms = seconds * 1'000 + micros / 1'000;
+  out.date_known = out.year_known = out.zone_known = false;
+  at = p + 1;
+  return true;
+}
+/// The level of a syslog priority "<34>" (RFC 5424, 6.2.1); `at` moves behind it and the version.
+severity priority_level(std::string_view line, std::size_t& at) {
+  int value = 0;
+  std::size_t p = 1;
+  while (p < line.size() && is_digit(line[p]) && p < 4)
+    value = value * 10 + (line[p++] - '0');
+  if (p == 1 || p >= line.size() || line[p] != '>' || value > 191)
+    return severity::none;
+  at = p + 1;
+  if (at + 1 < line.size() && line[at] == '1' && line[at + 1] == ' ')
+    at += 2;
+  switch (value & 7) {
+  case 0:
+  case 1:
+  case 2: return severity::fatal;
+  case 3: return severity::error;
+  case 4: return severity::warning;
+  case 7: return severity::debug;
+  default: return severity::info;
+  }
+}
+
+enum class member : std::uint8_t { none, time, level, message, container_message, status };
+member member_of(std::string_view key) {
+  struct row {
+    std::string_view name;
+    member what;
+  };
+  static constexpr row rows[] = {
+      {"time", member::time},     {"timestamp", member::time},   {"@timestamp", member::time},   {"ts", member::time},           {"t", member::time},
+      {"datetime", member::time}, {"date", member::time},        {"asctime", member::time},      {"eventTime", member::time},    {"@t", member::time},
+      {"level", member::level},   {"severity", member::level},   {"lvl", member::level},         {"loglevel", member::level},    {"log.level", member::level},
+      {"levelname", member::level}, {"@l", member::level},       {"severity_text", member::level}, {"severityText", member::level}, {"msg", member::message},
+      {"message", member::message}, {"event", member::message},  {"body", member::message},      {"short_message", member::message}, {"@m", member::message},
+      {"log", member::container_message}, {"status", member::status}, {"status_code", member::status}};
+  for (auto& r : rows)
+    if (r.name == key)
+      return r.what;
+  return member::none;
+}
+/// 10 to 60 as bunyan and pino count, 0 to 7 as syslog does.
+severity numbered_level(int n) {
+  if (n >= 60)
+    return severity::fatal;
+  if (n >= 50)
+    return severity::error;
+  if (n >= 40)
+    return severity::warning;
+  if (n >= 30)
+    return severity::info;
+  if (n >= 10)
+    return severity::debug;
+  return n <= 2 ? severity::fatal : n == 3 ? severity::error : n == 4 ? severity::warning : n == 7 ? severity::debug : severity::info;
+}
+
+/// A line that is one JSON object: its own members say time, level and message. Tolerant: what is cut off is not missed.
+line_header json_head(std::string_view line, std::size_t at) {
+  line_header h;
+  h.message = at;
+  int depth = 0, status = 0;
+  bool expects_key = false;
+  std::string_view key;
+  const auto whole_number = [](std::string_view v) {
+    int n = 0;
+    for (const char c : v.substr(0, 9)) {
+      if (!is_digit(c))
+        break;
+      n = n * 10 + (c - '0');
+    }
+    return n;
+  };
+  const auto value = [&](std::string_view v, std::size_t from, bool text) {
+    switch (member_of(key)) {
+    case member::time: {
+      line_header t;
+      std::size_t p = 0;
+      if (!h.time_ms && read_time(v, p, t)) {
+        h.time_ms = t.time_ms;
+        h.year_known = t.year_known;
+        h.zone_known = t.zone_known;
+      }
+      break;
+    }
+    case member::level:
+      if (h.level == severity::none)
+        h.level = text ? level_word(v) : !v.empty() && is_digit(v[0]) ? numbered_level(whole_number(v)) : severity::none;
+      break;
+    case member::message:
+    case member::container_message:
+      if (text && h.message_end == std::string_view::npos && !v.empty()) {
+        h.message = from;
+        h.message_end = from + v.size();
+        if (member_of(key) == member::container_message) { // what the program itself wrote has a head of its own
+          if (v.ends_with("\\n"))
+            h.message_end -= 2;
+          const auto inner = parse_head(line.substr(0, h.message_end).substr(from), {});
+          h.message += inner.message_end == std::string_view::npos ? inner.message : 0;
+          if (h.level == severity::none)
+            h.level = inner.level;
+        }
+      }
+      break;
+    case member::status: status = text ? 0 : whole_number(v); break;
+    case member::none: break;
+    }
+  };
+  for (auto p = at; p < line.size();) {
+    const char c = line[p];
+    if (c == '"') {
+      const auto from = ++p;
+      while (p < line.size() && line[p] != '"')
+        p += line[p] == '\\' ? 2 : 1;
+      const auto end = std::min(p, line.size());
+      const auto word = line.substr(from, end - from);
+      ++p;
+      if (depth != 1)
+        continue;
+      if (expects_key) {
+        key = word;
+        expects_key = false;
+      } else {
+        value(word, from, true);
+      }
+      continue;
+    }
+    if (c == '{' || c == '[') {
+      ++depth;
+      expects_key = depth == 1;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    } else if (c == ',') {
+      expects_key = depth == 1;
+    } else if (depth == 1 && !expects_key && (is_digit(c) || c == '-')) {
+      const auto from = p;
+      while (p < line.size() && line[p] != ',' && line[p] != '}' && !is_space(line[p]))
+        ++p;
+      value(line.substr(from, p - from), from, false);
+      continue;
+    }
+    ++p;
+  }
+  if (h.level == severity::none && status >= 500 && status <= 599)
+    h.level = severity::error;
+  return h;
+}
+
+/// "GET / HTTP/1.1" 502: what a server of its own fault answers is an error.
+severity access_level(std::string_view message) {
+  const auto end = message.empty() || message[0] != '"' ? std::string_view::npos : message.find("\" ", 1);
+  if (end == std::string_view::npos || end + 5 > message.size() || message.substr(0, end).find(" HTTP/") == std::string_view::npos)
+    return severity::none;
+  int status = 0;
+  if (!digits(message, end + 2, 3, status) || (end + 5 < message.size() && is_digit(message[end + 5])))
+    return severity::none;
+  return status >= 500 && status <= 599 ? severity::error : severity::info;
+}
+} // namespace
+
+severity level_inside(std::string_view message) { return member_level(message.substr(0, 400)); }
+
 line_header parse_header(std::string_view line, const log_layout& layout) {
+  auto h = parse_head(line, layout);
+  if (h.level == severity::none)
+    h.level = level_inside(line.substr(std::min(h.message, line.size())));
+  return h;
+}
+
+line_header parse_head(std::string_view line, const log_layout& layout) {
   line_header h;
   head_reader r{line};
   // The time is the first word or within the next few (alert tag, host, container before it).
-  bool epoch = false;
+  bool epoch = false, rfc5424 = false;
   std::string_view before[6];
   std::size_t words_before = 0;
+  if (!line.empty() && line[0] == '<')
+    if (h.level = priority_level(line, r.at); h.level != severity::none)
+      rfc5424 = r.at > 1 && line[r.at - 1] == ' ';
   for (std::size_t i = 0; i < 6 && !r.done(); ++i) {
     while (!r.done() && (is_space(r.peek()) || r.peek() == '[' || r.peek() == '(' || r.peek() == '"'))
       ++r.at;
     auto at = r.at;
-    if (r.peek() == '{')
-      break; // a JSON line: members, not a head
-    if (read_time(line, at, h)) {
+    if (r.peek() == '{') {
+      if (i == 0)
+        return json_head(line, r.at);
+      break; // a JSON object behind something else: members, not a head
+    }
+    if (i == 0 && (time_since_start(line, at, h) || (is_digit(r.peek()) && time_of_day(line, at, h)))) {
+      r.at = at;
+      break;
+    }
+    if (may_be_time(r.peek(), r.peek(1)) && read_time(line, at, h)) {
       epoch = at - r.at <= 13 && is_digit(line[r.at]) && all_digits(line.substr(r.at, at - r.at));
       r.at = at;
       break;
     }
     const auto w = r.word();
+    if (const auto equals = w.substr(0, 10).find('='); equals != std::string_view::npos && member_of(w.substr(0, equals)) == member::time) { // time=2026-…
+      at = r.at + equals + 1;
+      at += at < line.size() && line[at] == '"';
+      if (at < line.size() && read_time(line, at, h)) {
+        at += at < line.size() && line[at] == '"';
+        r.at = at;
+        break;
+      }
+    }
     before[words_before++] = w;
     r.at += w.size();
   }
   if (!h.time_ms) {
     h.zone_known = true;
     r.at = 0;
-    h.level = member_level(line.substr(0, 400));
     r.skip_spaces();
     if (h.level == severity::none) {
       // No time: a level may still come first ("ERROR: …", "[error] …", "W0102 …").
@@ -413,7 +744,20 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
       if (h.level != severity::none)
         r.at += w.size();
     }
+    r.skip_spaces();
     h.message = r.at;
+    return h;
+  }
+  if (rfc5424) { // host, program, process, message's name, structured data
+    for (int i = 0; i < 4; ++i) {
+      r.skip_spaces();
+      r.at += r.word().size();
+    }
+    r.skip_spaces();
+    if (r.peek() == '-')
+      ++r.at;
+    for (auto end = r.bracket_end(); end != 0; end = r.bracket_end())
+      r.at = end;
     r.skip_spaces();
     h.message = r.at;
     return h;
@@ -454,9 +798,10 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
       }
     }
   }
+  const bool prioritized = h.level != severity::none && line[0] == '<';
   bool syslog = h.month_name || epoch; // "Jun 14 15:16:01 combo sshd[1]: …" names a host before the program
   bool had_component = false, had_level = h.level != severity::none, had_number = false, had_bracket = false;
-  if (h.level != severity::none)
+  if (h.level != severity::none && !prioritized)
     syslog = false; // klog
   if (r.peek() == '|') { // 20171223-22:15:29:606|Step_LSC|30002312|text
     for (int i = 0; i < 3 && r.peek() == '|'; ++i) {
@@ -563,9 +908,9 @@ line_header parse_header(std::string_view line, const log_layout& layout) {
     break;
   }
   r.skip_spaces();
-  if (h.level == severity::none)
-    h.level = member_level(line.substr(r.at, 300));
   h.message = std::min(r.at, line.size());
+  if (h.level == severity::none)
+    h.level = access_level(line.substr(h.message));
   return h;
 }
 
@@ -579,7 +924,7 @@ log_layout infer_layout(std::string_view sample) {
     const auto line = sample.substr(at, std::min<std::size_t>(end - at, 1'024));
     at = end + 1;
     log_layout none;
-    const auto h = parse_header(line, none);
+    const auto h = parse_head(line, none);
     all += !line.empty();
     if (!h.time_ms)
       continue;
@@ -593,6 +938,7 @@ log_layout infer_layout(std::string_view sample) {
     dash += h.level == severity::none && d != std::string_view::npos && d - h.message <= 40;
   }
   log_layout l;
+  l.timed = lines > 0 && lines * 2 >= all;
   l.headed = lines >= 5 && lines * 10 >= all * 8;
   l.component = lines >= 5 && component * 10 >= lines * 6;
   l.dotted = lines >= 5 && dotted * 10 >= lines * 6;

@@ -1,23 +1,28 @@
 // One pass over the lines, one over the templates. What stands out is ranked by how bad, how rare, how new.
 #include "actors/evidence/log_triage.hpp"
 
+#include "actors/evidence/changes.hpp"
 #include "actors/evidence/identifiers.hpp"
+#include "actors/evidence/masking.hpp"
 #include "actors/evidence/template_miner.hpp"
+#include "actors/evidence/time_grid.hpp"
 #include "actors/evidence/trouble.hpp"
+#include "protocol/base/clock.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <map>
 
 namespace fm::evidence {
 namespace {
 constexpr std::size_t layout_sample_bytes = 64U << 10;
-constexpr std::size_t minutes_max = 50'000;
 constexpr std::size_t ranges_max = 64;
+constexpr std::size_t changes_max = 4; ///< of a kind, in the findings
 constexpr std::size_t scene_lines = 10;
-constexpr std::size_t parts = 24; ///< of log_template::over_time
+constexpr std::int64_t strange_jump_s = 366LL * 86'400; ///< a time so far from the last one is not counted over time
 
 bool begins(std::string_view s, std::string_view what) { return s.substr(0, what.size()) == what; }
 std::string_view left_trimmed(std::string_view s) {
@@ -68,8 +73,10 @@ std::string_view without_colours(std::string_view line, std::string& buffer) {
   return buffer;
 }
 
+/// Errors of one minute.
 struct minute_counts {
-  std::uint64_t lines = 0, bad = 0;
+  std::int64_t minute = INT64_MIN;
+  std::uint64_t bad = 0;
   line_ref first_bad;
 };
 /// What is kept of a shape while lines come.
@@ -78,9 +85,9 @@ struct shape_facts {
   severity level = severity::none;
   int trouble = 0;
   line_ref first, last, worst;
-  std::array<std::uint32_t, parts> over_time{};
+  severity inside = severity::none; ///< what its words say of the level
+  time_grid::counts over_time{};
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-  bool ranges_cut = false;
 };
 } // namespace
 
@@ -94,14 +101,22 @@ struct log_analyzer::state {
   std::uint64_t held_cut = 0;  ///< bytes of it that were dropped because the line is too long
   std::uint64_t offset = 0;    ///< where the next line begins
   std::vector<shape_facts> shapes;
-  std::map<std::int64_t, minute_counts> per_minute;
+  time_grid grid;
+  bool timed = false; ///< the grid counts seconds; else lines
+  time_grid::counts all_over_time{}, bad_over_time{};
+  std::array<line_ref, time_grid::parts> first_of{}; ///< the first line of each part
+  std::optional<std::int64_t> grid_second;
+  std::size_t strange = 0;
+  minute_counts minute, worst_minute;
+  masker mask, mask_whole;
   std::map<std::string, std::size_t> trace_by_root;
   identifier_table names;
   std::optional<line_ref> first_bad, first_fatal;
-  std::int64_t last_time = 0, largest_gap = 0;
+  std::optional<std::int64_t> last_time;
+  std::int64_t largest_gap = 0;
   line_ref gap_line, previous;
+  std::string_view previous_text; ///< its text until settle(); then it is in `previous`
   bool in_trace = false, python = false, previous_blank = true;
-  std::uint64_t lines_of_part = 1; ///< lines in one part of over_time, doubled as the log grows
   std::string colour_buffer;
 
   explicit state(const limits& b) : bounds(b), miner(b.shapes_max), names(b.identifiers_max) {}
@@ -111,6 +126,13 @@ struct log_analyzer::state {
     into.begin = ref.begin;
     into.size = ref.size;
     into.text.assign(line.substr(0, utf8_floor(line, std::min(line.size(), bounds.quote_bytes_max))));
+  }
+
+  /// Keeps the text of the line before this one, whose bytes are about to go.
+  void settle() {
+    if (previous_text.data() != nullptr)
+      previous.text.assign(previous_text.substr(0, utf8_floor(previous_text, std::min(previous_text.size(), bounds.quote_bytes_max))));
+    previous_text = {};
   }
 
   void finish_trace() {
@@ -136,6 +158,7 @@ struct log_analyzer::state {
         }
         in_trace = true;
         stack_trace t;
+        settle();
         t.head = t.root = previous;
         t.lines = 1;
         a.traces.push_back(std::move(t));
@@ -162,29 +185,48 @@ struct log_analyzer::state {
     return false;
   }
 
-  void count_in_time(shape_facts& s) {
-    auto part = (a.lines - 1) / lines_of_part;
-    if (part >= parts) { // the log is longer than thought: two parts become one
-      for (auto& each : shapes) {
-        for (std::size_t i = 0; i < parts / 2; ++i)
-          each.over_time[i] = each.over_time[2 * i] + each.over_time[2 * i + 1];
-        std::fill(each.over_time.begin() + parts / 2, each.over_time.end(), 0U);
+  /// The part of the grid a line falls into; parts = none.
+  std::size_t part_of(const line_header& h) {
+    if (!timed)
+      grid_second = static_cast<std::int64_t>(a.lines);
+    else if (h.time_ms) {
+      const auto second = *h.time_ms / 1'000;
+      const bool jump = grid_second && std::abs(second - *grid_second) > strange_jump_s;
+      if (!jump || ++strange > 100) { // a hundred in a row are no mistake
+        strange = 0;
+        grid_second = second;
       }
-      lines_of_part *= 2;
-      part = (a.lines - 1) / lines_of_part;
     }
-    ++s.over_time[part];
+    if (!grid_second)
+      return time_grid::parts;
+    std::size_t part = 0;
+    while (const auto change = grid.fit(*grid_second, part)) {
+      for (auto& each : shapes)
+        change->apply(each.over_time);
+      change->apply(all_over_time);
+      change->apply(bad_over_time);
+      std::array<line_ref, time_grid::parts> first{};
+      for (std::size_t i = 0; i < first.size(); ++i)
+        if (first_of[i].number != 0)
+          if (auto& to = first[change->to(i)]; to.number == 0 || first_of[i].number < to.number)
+            to = std::move(first_of[i]);
+      first_of = std::move(first);
+    }
+    return part;
   }
 
   void on_line(std::string_view whole, std::uint64_t size) {
     ++a.lines;
     line_ref ref{a.lines, offset, size, {}};
+    if (previous_text.data() == colour_buffer.data())
+      settle();
     const auto line = without_colours(whole.substr(0, std::min(whole.size(), bounds.line_bytes_scanned)), colour_buffer);
     const bool blank = left_trimmed(line).empty();
     const bool in_stack = !blank && trace(ref, line);
-    const auto h = blank || in_stack ? line_header{} : parse_header(line, layout);
-    const auto message = line.substr(std::min(blank || in_stack ? 0 : h.message, line.size()));
-    const auto id = miner.add(message);
+    const auto h = blank || in_stack ? line_header{} : parse_head(line, layout);
+    const auto begin = std::min(blank || in_stack ? 0 : h.message, line.size());
+    const auto message = line.substr(begin, h.message_end == std::string_view::npos ? h.message_end : h.message_end - begin);
+    const auto id = miner.add(mask.mask(message));
     if (bounds.assignments)
       a.assignments.push_back(id);
     const bool fresh = id >= shapes.size();
@@ -192,7 +234,13 @@ struct log_analyzer::state {
       shapes.resize(id + 1);
     auto& s = shapes[id];
     ++s.count;
-    count_in_time(s);
+    const auto part = part_of(h);
+    if (part < time_grid::parts) {
+      ++shapes[id].over_time[part];
+      ++all_over_time[part];
+      if (first_of[part].number == 0)
+        keep(first_of[part], ref, line);
+    }
     if (!s.ranges.empty() && s.ranges.back().second + 1 == a.lines)
       s.ranges.back().second = a.lines;
     else if (s.ranges.size() < ranges_max)
@@ -213,56 +261,77 @@ struct log_analyzer::state {
     previous_blank = false;
     if (in_stack)
       return;
-    keep(previous, ref, line);
-    if (h.time_ms || h.level != severity::none)
+    previous.number = ref.number;
+    previous.begin = ref.begin;
+    previous.size = ref.size;
+    previous_text = line;
+    if (fresh)
+      s.inside = level_inside(message);
+    const auto said = h.level != severity::none ? h.level : s.inside;
+    if (h.time_ms || said != severity::none)
       ++a.log_lines;
     if (fresh) {
       const auto words = trouble_in(message);
-      s.trouble = trouble_of(h.level, words);
+      s.trouble = trouble_of(said, words);
       // Prose between lines of a log, or the rest of a record: only grave words count.
-      if (layout.headed && !h.time_ms && h.level == severity::none && words.weight < 3)
+      if (layout.headed && !h.time_ms && said == severity::none && words.weight < 3)
         s.trouble = std::min(s.trouble, 1);
     }
-    const bool worse = h.level > s.level;
-    if (worse) {
-      s.level = h.level;
-      const auto now = trouble_of(h.level, trouble_in(message));
+    if (said > s.level) {
+      s.level = said;
+      const auto now = trouble_of(said, trouble_in(message));
       if (now > s.trouble || fresh) {
         s.trouble = std::max(s.trouble, now);
         keep(s.worst, ref, line);
       }
     }
-    auto level = h.level;
+    auto level = said;
     if (level == severity::none)
       level = s.trouble >= 5 ? severity::fatal : s.trouble == 4 ? severity::error : s.trouble >= 2 ? severity::warning : severity::none;
     ++a.by_severity[static_cast<std::size_t>(level)];
     const bool bad = level >= severity::error;
-    if (bad && !first_bad) {
-      first_bad.emplace();
-      keep(*first_bad, ref, line);
+    if (bad) {
+      if (part < time_grid::parts)
+        ++bad_over_time[part];
+      if (!first_bad) {
+        first_bad.emplace();
+        keep(*first_bad, ref, line);
+      }
+      if (level == severity::fatal && !first_fatal) {
+        first_fatal.emplace();
+        keep(*first_fatal, ref, line);
+      }
     }
-    if (level == severity::fatal && !first_fatal) {
-      first_fatal.emplace();
-      keep(*first_fatal, ref, line);
+    if (h.message_end == std::string_view::npos) {
+      names.look_at(message, mask.pieces(), a.lines, bad);
+    } else { // the other members of a JSON line name things, too
+      mask_whole.mask(line);
+      names.look_at(line, mask_whole.pieces(), a.lines, bad);
     }
-    names.look_at(message, a.lines, bad);
     if (!h.time_ms)
       return;
     a.year_known &= h.year_known;
     a.zone_known &= h.zone_known;
+    a.date_known &= h.date_known;
     a.from_ms = a.from_ms ? std::min(*a.from_ms, *h.time_ms) : *h.time_ms;
     a.to_ms = a.to_ms ? std::max(*a.to_ms, *h.time_ms) : *h.time_ms;
-    if (last_time != 0 && *h.time_ms - last_time > largest_gap) {
-      largest_gap = *h.time_ms - last_time;
+    if (last_time && *h.time_ms - *last_time > largest_gap) {
+      largest_gap = *h.time_ms - *last_time;
       keep(gap_line, ref, line);
     }
     last_time = *h.time_ms;
-    const auto minute = *h.time_ms / 60'000;
-    if (per_minute.size() < minutes_max || per_minute.contains(minute)) {
-      auto& b = per_minute[minute];
-      ++b.lines;
-      if (bad && b.bad++ == 0)
-        keep(b.first_bad, ref, line);
+    if (!bad)
+      return;
+    const auto now = *h.time_ms / 60'000;
+    if (now > minute.minute) { // lines of earlier minutes that come late count to none
+      minute.minute = now;
+      minute.bad = 0;
+      keep(minute.first_bad, ref, line);
+    }
+    if (now == minute.minute && ++minute.bad > worst_minute.bad) {
+      if (worst_minute.minute != now)
+        worst_minute = minute;
+      worst_minute.bad = minute.bad;
     }
   }
 
@@ -281,6 +350,7 @@ struct log_analyzer::state {
       offset += end + 1 - at;
       at = end + 1;
     }
+    settle();
     return bytes.substr(at);
   }
 
@@ -320,6 +390,7 @@ struct log_analyzer::state {
       --size;
     }
     on_line(line, size);
+    settle();
     offset += bytes;
     held.clear();
     held_cut = 0;
@@ -327,6 +398,7 @@ struct log_analyzer::state {
   void learn() {
     layout_known = true;
     layout = infer_layout(held);
+    timed = layout.timed;
     const auto sample = std::move(held);
     held.clear();
     hold(lines_of(sample));
@@ -350,7 +422,8 @@ struct log_analyzer::state {
       }
       t.level = std::max(t.level, s.level);
       t.count += s.count;
-      for (std::size_t p = 0; p < parts; ++p)
+      t.over_time.resize(grid.used());
+      for (std::size_t p = 0; p < grid.used(); ++p)
         t.over_time[p] += s.over_time[p];
       auto& r = ranges[grouped.template_of[i]];
       r.insert(r.end(), s.ranges.begin(), s.ranges.end());
@@ -401,6 +474,62 @@ struct log_analyzer::state {
     }
   }
 
+  /// "12:00:00" of a part's beginning, or "line 300".
+  std::string name_of_part(std::size_t part) const {
+    if (!a.grid.timed)
+      return "line " + std::to_string(line_of(part).number);
+    const auto text = to_iso8601(timestamp{std::chrono::seconds{a.grid.begin + static_cast<std::int64_t>(part) * a.grid.width}});
+    return text.substr(11, 8) + (a.zone_known ? " UTC" : "");
+  }
+  const line_ref& line_of(std::size_t part) const {
+    while (part + 1 < grid.used() && first_of[part].number == 0)
+      ++part;
+    return first_of[std::min(part, first_of.size() - 1)];
+  }
+  std::string rate(double per_part) const {
+    const auto a_minute = a.grid.timed ? per_part * 60 / static_cast<double>(a.grid.width) : per_part * 1'000 / static_cast<double>(a.grid.width);
+    char text[40];
+    std::snprintf(text, sizeof text, a_minute >= 10 || a_minute == 0 ? "%.0f" : "%.1f", a_minute);
+    return text;
+  }
+  /// Level changes and bursts of kinds of lines, and of errors as a whole. A line is cited where the kind first comes, or
+  /// the first line of the part where its level changes.
+  template <class Add>
+  void find_changes(const Add& add) const {
+    const std::string unit = a.grid.timed ? " a minute" : " in 1,000 lines";
+    if (const auto c = find_level_change(a.errors_over_time))
+      add("level_shift", "Errors " + std::string{c->after > c->before ? "rise" : "fall"} + " from " + rate(c->before) + " to " + rate(c->after) + unit + " at " + name_of_part(c->at),
+          line_of(c->at), static_cast<std::uint64_t>(c->after), 78);
+    struct told {
+      const log_template* t;
+      level_change c;
+    };
+    std::vector<told> changed;
+    for (auto& t : a.templates)
+      if (const auto c = find_level_change(t.over_time))
+        changed.push_back({&t, *c});
+    std::stable_sort(changed.begin(), changed.end(), [](auto& x, auto& y) { return x.t->trouble != y.t->trouble ? x.t->trouble > y.t->trouble : x.c.evidence > y.c.evidence; });
+    for (std::size_t i = 0; i < std::min<std::size_t>(changed.size(), changes_max); ++i) {
+      const auto& [t, c] = changed[i];
+      const auto name = "\"" + t->pattern.substr(0, utf8_floor(t->pattern, std::min<std::size_t>(t->pattern.size(), 80))) + "\"";
+      const double score = 45 + 3 * t->trouble + std::min(9.0, std::log2(1 + c.evidence));
+      if (c.before == 0)
+        add("appears", name + " comes " + rate(c.after) + " times" + unit + " from " + name_of_part(c.at) + " on, never before", t->first, t->count, score + 4);
+      else if (c.after == 0)
+        add("vanishes", name + " came " + rate(c.before) + " times" + unit + " and never again after " + name_of_part(c.at), t->last, t->count, score + 6);
+      else
+        add("level_shift", name + (c.after > c.before ? " rises" : " falls") + " from " + rate(c.before) + " to " + rate(c.after) + unit + " at " + name_of_part(c.at),
+            line_of(c.at), t->count, score);
+    }
+    std::size_t n = 0;
+    for (auto& t : a.templates)
+      if (const auto b = find_burst(t.over_time); b && t.trouble >= 2 && n < changes_max) {
+        ++n;
+        add("burst", "\"" + t.pattern.substr(0, utf8_floor(t.pattern, std::min<std::size_t>(t.pattern.size(), 80))) + "\": " + std::to_string(b->count) + " of its " + std::to_string(t.count) + " lines come at once at " + name_of_part(b->at),
+            t.worst, b->count, 58 + 2 * t.trouble);
+      }
+  }
+
   void make_findings() {
     auto& f = a.findings;
     const auto add = [&](std::string kind, std::string title, const line_ref& line, std::uint64_t count, double score) {
@@ -424,17 +553,11 @@ struct log_analyzer::state {
       add(std::string{rare ? "rare_" : "frequent_"} + name, std::string{title} + ", " + std::to_string(t.count) + (t.count == 1 ? " time" : " times"), t.worst,
           t.count, weight + (rare ? 6 : volume));
     }
-    std::uint64_t worst = 0, total = 0;
-    const minute_counts* worst_minute = nullptr;
-    for (auto& [minute, b] : per_minute) {
-      total += b.bad;
-      if (b.bad > worst) {
-        worst = b.bad;
-        worst_minute = &b;
-      }
-    }
-    if (worst >= 5 && per_minute.size() >= 3 && worst * per_minute.size() >= 3 * total)
-      add("burst", "A burst: " + std::to_string(worst) + " errors within one minute", worst_minute->first_bad, worst, 75);
+    const auto minutes = a.from_ms ? static_cast<std::uint64_t>((*a.to_ms - *a.from_ms) / 60'000) + 1 : 0;
+    const auto errors = a.by_severity[static_cast<std::size_t>(severity::error)] + a.by_severity[static_cast<std::size_t>(severity::fatal)];
+    if (worst_minute.bad >= 5 && minutes >= 3 && worst_minute.bad * minutes >= 3 * errors)
+      add("burst", "A burst: " + std::to_string(worst_minute.bad) + " errors within one minute", worst_minute.first_bad, worst_minute.bad, 75);
+    find_changes(add);
     if (a.from_ms && largest_gap > 60'000 && largest_gap * 4 > *a.to_ms - *a.from_ms)
       add("gap", "Silence of " + std::to_string(largest_gap / 1'000) + " seconds before this line", gap_line, 1, 40);
     std::stable_sort(f.begin(), f.end(), [](auto& x, auto& y) { return x.score > y.score; });
@@ -456,8 +579,8 @@ struct log_analyzer::state {
     };
     if (first_bad)
       scene("around the first error", *first_bad);
-    if (worst_minute && worst >= 2 && (!first_bad || worst_minute->first_bad.number != first_bad->number))
-      scene("around the worst minute", worst_minute->first_bad);
+    if (worst_minute.bad >= 2 && (!first_bad || worst_minute.first_bad.number != first_bad->number))
+      scene("around the worst minute", worst_minute.first_bad);
   }
 
   analysis finish() {
@@ -467,6 +590,9 @@ struct log_analyzer::state {
       end_held();
     finish_trace();
     a.shortened |= miner.size() >= bounds.shapes_max;
+    a.grid = {timed, grid.begin(), grid.width(), grid.used()};
+    a.lines_over_time.assign(all_over_time.begin(), all_over_time.begin() + static_cast<std::ptrdiff_t>(grid.used()));
+    a.errors_over_time.assign(bad_over_time.begin(), bad_over_time.begin() + static_cast<std::ptrdiff_t>(grid.used()));
     make_templates();
     make_findings();
     a.identifiers = names.finish();

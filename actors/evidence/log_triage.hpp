@@ -41,7 +41,7 @@ struct log_template {
   severity level = severity::none; ///< the worst seen
   int trouble = 0;                 ///< 0 nothing … 5 worst: level and words together
   line_ref first, last, worst;     ///< worst: the first line of the worst level
-  std::array<std::uint32_t, 24> over_time{}; ///< counts in equal parts of the log's time (or of its lines)
+  std::vector<std::uint32_t> over_time; ///< counts in the parts of analysis::grid
 };
 
 /// Consecutive lines that belong to one stack trace.
@@ -82,13 +82,23 @@ struct crime_scene {
   std::uint64_t begin = 0, end = 0; ///< bytes
 };
 
+/// Equal parts of the log's time, or of its lines when it has no times; 48 at most.
+struct count_grid {
+  bool timed = false;
+  std::int64_t begin = 0; ///< of the first part: seconds as line_header::time_ms counts, or a line
+  std::int64_t width = 1; ///< of a part: seconds or lines
+  std::size_t parts = 0;
+};
+
 struct analysis {
   std::uint64_t bytes = 0, lines = 0;
   std::uint64_t log_lines = 0; ///< with a time or a level
   bool shortened = false;      ///< a bound was reached
   std::array<std::uint64_t, 6> by_severity{};
   std::optional<std::int64_t> from_ms, to_ms; ///< UTC; year or zone may have been assumed
-  bool year_known = true, zone_known = true;
+  bool year_known = true, zone_known = true, date_known = true;
+  count_grid grid;
+  std::vector<std::uint32_t> lines_over_time, errors_over_time;
   std::vector<log_template> templates;
   std::vector<std::uint32_t> assignments; ///< template of each line, when asked for
   std::vector<stack_trace> traces;

@@ -20,7 +20,9 @@ std::string shown(std::string_view line, std::size_t bytes) {
   return text;
 }
 /// Counts over time in eight heights.
-std::string sparkline(const std::array<std::uint32_t, 24>& counts) {
+std::string sparkline(const std::vector<std::uint32_t>& counts) {
+  if (counts.empty())
+    return {};
   static constexpr const char* bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   const auto most = *std::max_element(counts.begin(), counts.end());
   std::string out;

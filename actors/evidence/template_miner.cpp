@@ -1,165 +1,30 @@
-// Masking and grouping.
+// Counting shapes, grouping them.
 #include "actors/evidence/template_miner.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 #include <tuple>
 
 namespace fm::evidence {
 namespace {
-constexpr std::size_t words_max = 96;       ///< of one message; the rest is one variable
 constexpr std::size_t alternatives_max = 4; ///< so few different words in one place are constants
 constexpr std::size_t states_max = 12;      ///< the same for words in capitals: names of states, methods, events
 constexpr std::string_view variable = "<*>";
 
-enum kind : std::uint8_t { other = 0, letter = 1, digit = 2, joint = 4, blank = 8 };
-constexpr std::array<std::uint8_t, 256> make_kinds() {
-  std::array<std::uint8_t, 256> k{};
-  for (int c = 'a'; c <= 'z'; ++c)
-    k[static_cast<std::size_t>(c)] = letter;
-  for (int c = 'A'; c <= 'Z'; ++c)
-    k[static_cast<std::size_t>(c)] = letter;
-  for (int c = '0'; c <= '9'; ++c)
-    k[static_cast<std::size_t>(c)] = digit;
-  for (int c = 0x80; c < 0x100; ++c)
-    k[static_cast<std::size_t>(c)] = letter;
-  for (const char c : {'_', '-', '.', '+', '@', '/', '\\', '%', '$', '~', '*', '&', '^', '#', '!', '?', '`'})
-    k[static_cast<unsigned char>(c)] = joint; // hold a name, number or path together
-  k[static_cast<unsigned char>(' ')] = k[static_cast<unsigned char>('\t')] = blank;
-  return k;
-}
-constexpr auto kinds = make_kinds();
-std::uint8_t kind_of(char c) { return kinds[static_cast<unsigned char>(c)]; }
-
-/// Whether a piece without brackets, quotes, commas, colons and equals signs varies from line to line.
-bool varies(std::string_view piece, bool has_digit) {
-  if (has_digit)
-    return true;
-  if (piece.size() >= 2 && (piece.front() == '/' || piece.front() == '\\' || piece.front() == '~'))
-    return true; // a path
-  if (piece == "true" || piece == "false")
-    return true;
-  std::size_t slashes = 0;
-  bool at_sign = false, hex = piece.size() >= 8;
-  for (std::size_t i = 0; i < piece.size(); ++i) {
-    const char c = piece[i];
-    slashes += c == '/' || c == '\\';
-    at_sign |= c == '@' && i > 0 && i + 1 < piece.size();
-    hex &= (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-  }
-  return hex || at_sign || slashes >= 2;
-}
-
-/// "Yes," after a key: a value that stands for a bit.
-bool is_bit(std::string_view word) {
-  while (!word.empty() && (word.back() == ',' || word.back() == ';'))
-    word.remove_suffix(1);
-  for (std::string_view bit : {"yes", "no", "on", "off", "true", "false"})
-    if (bit.size() == word.size() && std::equal(word.begin(), word.end(), bit.begin(), [](char a, char b) { return (a | 0x20) == b; }))
-      return true;
-  return false;
-}
 /// "key=": what it is a value of.
 bool is_key(std::string_view word) { return word.size() > 1 && word.back() == '='; }
 /// "RUNNING", "SUCCESS_CONTAINER_CLEANUP", "GET".
 bool is_state(std::string_view word) {
   std::size_t capitals = 0;
   for (const char c : word) {
-    if ((c >= 'a' && c <= 'z') || kind_of(c) == digit)
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
       return false;
     capitals += c >= 'A' && c <= 'Z';
   }
   return capitals >= 2;
 }
-
-/// Appends the masked form of one word of the message (without blanks) as one or two words.
-void mask_word(std::string_view word, std::string& out) {
-  std::size_t i = 0;
-  bool after_variable = false; // "<*>:<*>" and "<*>,<*>" are one variable
-  std::size_t joined_from = 0;
-  while (i < word.size()) {
-    const auto from = i;
-    bool has_digit = false;
-    while (i < word.size() && (kind_of(word[i]) & (letter | digit | joint)) != 0)
-      has_digit |= kind_of(word[i++]) == digit;
-    auto piece = word.substr(from, i - from);
-    // Punctuation at the end of a sentence is not part of the name.
-    std::size_t tail = 0;
-    while (tail < piece.size() && (piece[piece.size() - 1 - tail] == '.' || piece[piece.size() - 1 - tail] == '!' || piece[piece.size() - 1 - tail] == '?'))
-      ++tail;
-    const auto core = piece.substr(0, piece.size() - tail);
-    const bool before_number = i + 1 < word.size() && word[i] == ':' && kind_of(word[i + 1]) == digit;
-    if (!core.empty() && (varies(core, has_digit) || (before_number && core.find('.') != std::string_view::npos))) { // host.example.org:443
-      if (after_variable)
-        out.resize(joined_from);
-      else
-        out += variable;
-      out += piece.substr(core.size());
-      after_variable = true;
-      joined_from = out.size();
-    } else if (!piece.empty()) {
-      out += piece;
-      after_variable = false;
-    }
-    // What stands between pieces.
-    while (i < word.size() && (kind_of(word[i]) & (letter | digit | joint)) == 0) {
-      const char c = word[i++];
-      out += c;
-      if (c == '=' && i < word.size()) {
-        out += ' '; // a key keeps its place, its value gets one of its own
-        after_variable = false;
-      } else if (c != ':' && c != ',' && c != ';') {
-        after_variable = false;
-      }
-    }
-  }
-}
 } // namespace
-
-std::string masked(std::string_view message) {
-  std::string out;
-  std::size_t words = 0, p = 0;
-  while (p < message.size()) {
-    while (p < message.size() && kind_of(message[p]) == blank)
-      ++p;
-    const auto from = p;
-    while (p < message.size() && kind_of(message[p]) != blank)
-      ++p;
-    if (p == from)
-      break;
-    if (!out.empty())
-      out += ' ';
-    if (++words > words_max) {
-      out += variable;
-      break;
-    }
-    const auto word = message.substr(from, p - from);
-    // "<1 sec": a bound and its unit are one value.
-    if (word.size() >= 2 && word[0] == '<' && kind_of(word[1]) == digit && word.find('>') == std::string_view::npos) {
-      auto q = p;
-      while (q < message.size() && kind_of(message[q]) == blank)
-        ++q;
-      auto end = q;
-      while (end < message.size() && kind_of(message[end]) == letter)
-        ++end;
-      if (end > q && end - q <= 8 && (end == message.size() || kind_of(message[end]) != joint))
-        p = end;
-      out += variable;
-      continue;
-    }
-    const auto before = out.empty() ? std::string_view{} : std::string_view{out}.substr(0, out.size() - 1);
-    if (word.size() <= 6 && !before.empty() && (before.back() == ':' || before.back() == '=') && is_bit(word) && (p == message.size() || word.back() == ',' || word.back() == ';')) {
-      out += variable;
-      if (word.back() == ',' || word.back() == ';')
-        out += word.back();
-      continue;
-    }
-    mask_word(word, out);
-  }
-  return out;
-}
 
 std::uint32_t template_miner::word_number(std::string_view word) {
   if (word == variable)
@@ -172,24 +37,24 @@ std::uint32_t template_miner::word_number(std::string_view word) {
   return number;
 }
 
-std::uint32_t template_miner::add(std::string_view message) {
-  masked_ = masked(message);
-  if (const auto found = known_.find(masked_); found != known_.end()) {
+std::uint32_t template_miner::add(std::string_view masked) {
+  if (const auto found = known_.find(masked); found != known_.end()) {
     ++shapes_[found->second].count;
     return found->second;
   }
   if (shapes_.size() >= max_) {
     // No room: one shape for all messages of so many words.
-    const auto words = std::count(masked_.begin(), masked_.end(), ' ');
-    masked_.clear();
+    const auto words = std::count(masked.begin(), masked.end(), ' ');
+    crowd_.clear();
     for (std::ptrdiff_t i = 0; i <= words; ++i)
-      masked_ += i == 0 ? "<*>" : " <*>";
-    if (const auto found = known_.find(masked_); found != known_.end()) {
+      crowd_ += i == 0 ? "<*>" : " <*>";
+    masked = crowd_;
+    if (const auto found = known_.find(masked); found != known_.end()) {
       ++shapes_[found->second].count;
       return found->second;
     }
   }
-  masked_texts_.push_back(masked_);
+  masked_texts_.emplace_back(masked);
   const auto number = static_cast<std::uint32_t>(shapes_.size());
   known_.emplace(masked_texts_.back(), number);
   shape s;

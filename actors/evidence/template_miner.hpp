@@ -18,9 +18,9 @@ class template_miner {
 public:
   explicit template_miner(std::size_t shapes_max = 100'000) : max_(shapes_max) {}
 
-  /// The shape of a message, numbered in order of first appearance. When there is no room for another one, messages
-  /// of a length share one shape.
-  std::uint32_t add(std::string_view message);
+  /// The shape of a masked message (masking.hpp), numbered in order of first appearance. When there is no room for
+  /// another one, messages of a length share one shape.
+  std::uint32_t add(std::string_view masked);
   std::size_t size() const { return shapes_.size(); }
 
   struct grouping {
@@ -42,10 +42,7 @@ private:
   std::vector<shape> shapes_;
   std::deque<std::string> masked_texts_;
   std::unordered_map<std::string_view, std::uint32_t> known_;
-  std::string masked_;
+  std::string crowd_;
 };
-
-/// The message with its variables replaced by <*>, words separated by one blank. For tests and search.
-std::string masked(std::string_view message);
 
 } // namespace fm::evidence

@@ -38,69 +38,11 @@ struct stamp {
   std::size_t message = 0;
 };
 
-bool two_digits(std::string_view s, std::size_t at, int most, int& out) {
-  if (at + 2 > s.size() || s[at] < '0' || s[at] > '9' || s[at + 1] < '0' || s[at + 1] > '9')
-    return false;
-  out = (s[at] - '0') * 10 + (s[at + 1] - '0');
-  return out <= most;
-}
-
-/// "10:15:32", "[10:15:32.123]": a time of day and nothing else, at the beginning of a line.
-std::optional<stamp> time_of_day(std::string_view line) {
-  std::size_t at = !line.empty() && (line[0] == '[' || line[0] == '(') ? 1 : 0;
-  int h = 0, m = 0, s = 0;
-  if (!two_digits(line, at, 23, h) || at + 8 > line.size() || line[at + 2] != ':' || !two_digits(line, at + 3, 59, m) || line[at + 5] != ':' ||
-      !two_digits(line, at + 6, 60, s))
-    return std::nullopt;
-  at += 8;
-  int ms = 0, digits = 0;
-  if (at < line.size() && (line[at] == '.' || line[at] == ','))
-    for (++at; at < line.size() && line[at] >= '0' && line[at] <= '9'; ++at, ++digits)
-      if (digits < 3)
-        ms = ms * 10 + (line[at] - '0');
-  for (; digits < 3; ++digits)
-    ms *= 10;
-  if (at < line.size() && line[at] != ' ' && line[at] != ']' && line[at] != ')' && line[at] != '\t' && line[at] != ':')
-    return std::nullopt;
-  stamp out;
-  out.ms = h * hour + m * 60'000LL + s * 1'000LL + ms;
-  out.zone_known = out.year_known = out.date_known = false;
-  const auto rest = line.find_first_not_of(" \t])", at);
-  out.message = rest == std::string_view::npos ? line.size() : rest;
-  out.level = parse_header(line.substr(out.message)).level;
-  return out;
-}
-
-/// The value of one of the members that structured lines keep their time in.
-std::string_view member_time(std::string_view line) {
-  for (std::string_view name : {"\"timestamp\"", "\"@timestamp\"", "\"time\"", "\"ts\"", "\"datetime\"", "\"date\"", "\"t\""}) {
-    auto at = line.find(name);
-    if (at == std::string_view::npos)
-      continue;
-    at += name.size();
-    while (at < line.size() && (line[at] == ' ' || line[at] == ':' || line[at] == '"'))
-      ++at;
-    const auto end = std::min(line.find_first_of("\",}", at), line.size());
-    return line.substr(std::min(at, line.size()), end - std::min(at, line.size()));
-  }
-  return {};
-}
-
 std::optional<stamp> stamp_of(std::string_view line, const log_layout& layout) {
-  auto h = parse_header(line, layout);
-  if (!h.time_ms && line.find('{') != std::string_view::npos) {
-    const auto value = member_time(line);
-    const auto inner = value.empty() ? line_header{} : parse_header(value);
-    if (inner.time_ms) {
-      h.time_ms = inner.time_ms;
-      h.year_known = inner.year_known;
-      h.zone_known = inner.zone_known;
-      h.message = 0;
-    }
-  }
+  const auto h = parse_header(line, layout);
   if (!h.time_ms)
-    return time_of_day(line);
-  return stamp{*h.time_ms, h.zone_known, h.year_known, true, h.level, std::min(h.message, line.size())};
+    return std::nullopt;
+  return stamp{*h.time_ms, h.zone_known, h.year_known, h.date_known, h.level, std::min(h.message, line.size())};
 }
 
 std::chrono::year_month_day date_of(std::int64_t ms) {

@@ -1,5 +1,6 @@
 // The log analysis: heads, templates, traces, hostile input, and the same result in one piece or in many.
 #include "actors/agent/builtin_analyst.hpp"
+#include "actors/evidence/masking.hpp"
 #include "actors/evidence/render.hpp"
 #include "actors/evidence/template_miner.hpp"
 #include "actors/evidence/trouble.hpp"
