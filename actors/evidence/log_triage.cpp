@@ -20,6 +20,7 @@ namespace fm::evidence {
 namespace {
 constexpr std::size_t layout_sample_bytes = 64U << 10;
 constexpr std::size_t ranges_max = 64;
+constexpr std::size_t hints_max = 10;  ///< kinds of line that only hint at trouble, in logs that know no levels
 constexpr std::size_t changes_max = 4; ///< of a kind, in the findings
 constexpr std::size_t scene_lines = 10;
 constexpr std::int64_t strange_jump_s = 366LL * 86'400; ///< a time so far from the last one is not counted over time
@@ -88,6 +89,7 @@ struct shape_facts {
   severity inside = severity::none; ///< what its words say of the level
   time_grid::counts over_time{};
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  bool ranges_cut = false; ///< the last range holds other lines, too
 };
 } // namespace
 
@@ -245,8 +247,10 @@ struct log_analyzer::state {
       s.ranges.back().second = a.lines;
     else if (s.ranges.size() < ranges_max)
       s.ranges.emplace_back(a.lines, a.lines);
-    else
+    else {
       s.ranges.back().second = a.lines;
+      s.ranges_cut = true;
+    }
     if (fresh) {
       keep(s.first, ref, line);
       s.worst = s.first;
@@ -408,7 +412,7 @@ struct log_analyzer::state {
   void make_templates() {
     const auto grouped = miner.finish();
     a.templates.resize(grouped.patterns.size());
-    std::vector<std::vector<std::pair<std::uint64_t, std::uint64_t>>> ranges(grouped.patterns.size());
+    std::vector<template_ranges> ranges(grouped.patterns.size());
     for (std::size_t i = 0; i < shapes.size(); ++i) {
       auto& s = shapes[i];
       auto& t = a.templates[grouped.template_of[i]];
@@ -426,7 +430,8 @@ struct log_analyzer::state {
       for (std::size_t p = 0; p < grid.used(); ++p)
         t.over_time[p] += s.over_time[p];
       auto& r = ranges[grouped.template_of[i]];
-      r.insert(r.end(), s.ranges.begin(), s.ranges.end());
+      r.list.insert(r.list.end(), s.ranges.begin(), s.ranges.end());
+      r.cut |= s.ranges_cut;
     }
     for (std::size_t i = 0; i < a.templates.size(); ++i) {
       a.templates[i].id = static_cast<std::uint32_t>(i);
@@ -437,37 +442,60 @@ struct log_analyzer::state {
     look_first(ranges);
   }
 
-  void look_first(std::vector<std::vector<std::pair<std::uint64_t, std::uint64_t>>>& ranges) {
-    std::vector<const log_template*> list;
-    for (auto& t : a.templates)
-      if (t.trouble >= 2)
-        list.push_back(&t);
-    // The gravest first; among equals the frequent ones, because they cover most.
-    std::stable_sort(list.begin(), list.end(), [](auto* x, auto* y) { return x->trouble != y->trouble ? x->trouble > y->trouble : x->count > y->count; });
+  struct template_ranges {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> list;
+    bool cut = false;
+  };
+  void look_first(std::vector<template_ranges>& ranges) {
+    struct candidate {
+      const log_template* t;
+      trouble_words words;
+      double score;
+    };
+    const auto known = a.lines == 0 ? 0 : a.lines - a.by_severity[0];
+    const bool levels = known * 10 >= a.lines;
+    std::vector<candidate> list;
+    for (auto& t : a.templates) {
+      if (t.trouble < (levels ? 2 : 1))
+        continue;
+      const auto head = parse_head(t.worst.text, layout);
+      candidate c{&t, trouble_in(std::string_view{t.worst.text}.substr(std::min(t.worst.text.size(), head.message))), 0};
+      // How grave it is, and how much of the log it explains; a rare one that says what is wrong may be the cause.
+      constexpr double base[] = {0, 10, 20, 30, 42, 50};
+      c.score = base[t.trouble] + 3 * c.words.weight + std::min(12.0, std::log2(static_cast<double>(t.count) + 1)) + (t.count <= 2 && c.words.weight >= 2 ? 2 : 0);
+      list.push_back(c);
+    }
+    std::stable_sort(list.begin(), list.end(), [](auto& x, auto& y) { return x.score > y.score; });
     const auto most = std::min<std::size_t>(bounds.look_first_max, std::max<std::size_t>(10, static_cast<std::size_t>(a.lines / 50)));
-    for (const auto* t : list) {
+    std::size_t hints = 0;
+    for (auto& [t, words, score] : list) {
       if (a.look_first.size() >= most)
         break;
+      if (t->trouble == 1 && ++hints > hints_max)
+        continue;
       look_item item;
       item.template_id = t->id;
-      const auto words = trouble_in(t->worst.text.substr(std::min(t->worst.text.size(), parse_header(t->worst.text, layout).message)));
+      item.score = score;
       if (t->level >= severity::warning)
         item.why = std::string{name_of(t->level)};
-      if (words.weight >= 2)
+      if (words.weight >= 1 && (words.weight >= 2 || item.why.empty()))
         item.why += (item.why.empty() ? "says \"" : ", says \"") + std::string{words.word} + "\"";
       if (t->count <= 2)
         item.why += item.why.empty() ? "rare" : ", rare";
       if (item.why.empty())
         item.why = "unusual";
       auto& r = ranges[t->id];
-      std::sort(r.begin(), r.end());
-      for (auto& [from, to] : r) {
+      item.lines_cut = r.cut;
+      std::sort(r.list.begin(), r.list.end());
+      for (auto& [from, to] : r.list) {
         if (!item.lines.empty() && from <= item.lines.back().second + 1)
           item.lines.back().second = std::max(item.lines.back().second, to);
         else if (item.lines.size() < ranges_max)
           item.lines.emplace_back(from, to);
-        else
+        else {
           item.lines.back().second = std::max(item.lines.back().second, to);
+          item.lines_cut = true;
+        }
       }
       a.look_first_lines += t->count;
       a.look_first.push_back(std::move(item));

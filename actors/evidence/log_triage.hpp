@@ -60,11 +60,13 @@ struct finding {
   double score = 0;
 };
 
-/// One kind of line that deserves a look; `lines` lists where (shortened to ranges; 64 at most).
+/// One kind of line that deserves a look; `lines` lists where, in ranges, 64 at most.
 struct look_item {
   std::uint32_t template_id = 0;
-  std::string why; ///< "fatal", "error, rare", "says: connection refused"
+  std::string why; ///< "fatal", "error, rare", "says "refused""
+  double score = 0;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> lines;
+  bool lines_cut = false; ///< there were more: the last range reaches to the last line and holds others, too
 };
 
 /// A name that occurs in many lines: a request, a host, a pod, a job.

@@ -45,47 +45,101 @@ std::string render_time(std::int64_t ms) {
   return t.substr(0, 19);
 }
 
-std::string render_text(const analysis& a, bool colour) {
-  constexpr std::size_t first_screen = 30; ///< items of "look at first": with head and scenes it fits forty lines
-  const auto paint = [&](const char* code, const std::string& s) { return colour ? "\033[" + std::string{code} + "m" + s + "\033[0m" : s; };
+namespace {
+/// "1234567" with commas.
+std::string grouped(std::uint64_t n) {
+  const auto digits = std::to_string(n);
   std::string out;
-  out += std::to_string(a.lines) + " lines, " + std::to_string(a.templates.size()) + " templates";
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0)
+      out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+std::string duration(std::int64_t ms) {
+  const auto s = ms / 1'000;
+  if (s < 120)
+    return std::to_string(s) + " s";
+  if (s < 7'200)
+    return std::to_string(s / 60) + " min";
+  if (s < 172'800)
+    return std::to_string(s / 3'600) + " h";
+  return std::to_string(s / 86'400) + " days";
+}
+std::string span_of(const analysis& a) {
+  const auto from = render_time(*a.from_ms), to = render_time(*a.to_ms);
+  const std::size_t skip = !a.date_known ? 11 : a.year_known ? 0 : 5;
+  std::string out = from.substr(skip) + " to " + (from.substr(0, 10) == to.substr(0, 10) ? to.substr(11) : to.substr(skip));
+  out += !a.date_known ? ", date not said" : !a.year_known ? ", year not said" : a.zone_known ? " UTC" : ", zone not said";
+  return out + " (" + duration(*a.to_ms - *a.from_ms) + ")";
+}
+/// What a line says behind time and level, its program's name included.
+std::string_view told(const line_ref& l) {
+  const std::string_view text = l.text;
+  const auto h = parse_head(text, {});
+  auto at = std::min(h.message, text.size());
+  if (h.message_end == std::string_view::npos && at >= 2 && text[at - 1] == ' ' && text[at - 2] == ':') {
+    const auto word = text.find_last_of(" \t", at - 2);
+    at = word == std::string_view::npos ? 0 : word + 1;
+  }
+  const auto end = std::min(h.message_end, text.size());
+  return at < end ? text.substr(at, end - at) : text;
+}
+constexpr std::size_t screen_lines = 40;
+} // namespace
+
+std::string render_text(const analysis& a, bool colour) {
+  const auto paint = [&](const char* code, const std::string& s) { return colour ? "\033[" + std::string{code} + "m" + s + "\033[0m" : s; };
+  std::string out = grouped(a.lines) + (a.lines == 1 ? " line, " : " lines, ") + grouped(a.templates.size()) + (a.templates.size() == 1 ? " kind" : " kinds");
+  if (a.from_ms)
+    out += ", " + span_of(a);
   for (auto s : {severity::fatal, severity::error, severity::warning})
     if (const auto n = a.by_severity[static_cast<std::size_t>(s)])
-      out += ", " + std::to_string(n) + " " + std::string{name_of(s)};
-  if (a.from_ms)
-    out += ", " + (a.year_known ? render_time(*a.from_ms) + " to " + render_time(*a.to_ms) : render_time(*a.from_ms).substr(5) + " to " + render_time(*a.to_ms).substr(5) + " (year unknown)");
+      out += ", " + paint(s == severity::warning ? "33" : "1;31", grouped(n) + " " + std::string{name_of(s)});
   out += "\n" + paint("1", "Look at first");
+  // What is below the list: at most so many lines, so that head, list and these fit one screen.
+  std::vector<std::string> below;
+  for (auto& f : a.findings)
+    if (below.size() < 5 && (f.kind == "burst" || f.kind == "gap" || f.kind == "stack_trace" || f.kind == "level_shift" || f.kind == "appears" || f.kind == "vanishes"))
+      below.push_back(paint("1", shown(f.title, 200)) + ", line " + std::to_string(f.line.number) + (f.kind == "stack_trace" || f.kind == "gap" ? ": " + shown(told(f.line), 120) : ""));
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, a.identifiers.size()); ++i) {
+    auto& id = a.identifiers[i];
+    below.push_back(id.kind + " " + shown(id.value, 60) + ": " + std::to_string(id.bad) + " of its " + std::to_string(id.count) + " lines are errors, lines " + std::to_string(id.first_line) + "-" +
+                    std::to_string(id.last_line));
+  }
+  if (!a.scenes.empty()) {
+    std::string read = "Read";
+    for (auto& s : a.scenes)
+      read += (read.size() > 4 ? "; lines " : " lines ") + std::to_string(s.first_line) + "-" + std::to_string(s.last_line) + " (" + s.what + ")";
+    below.push_back(read);
+  }
+  if (a.shortened)
+    below.push_back("The input is larger than the analysis may hold; rare kinds of line were put together.");
   if (a.look_first.empty()) {
     out += "\n  Nothing stands out: no errors, warnings or stack traces were recognised.\n";
   } else {
-    out += " (" + std::to_string(a.look_first_lines) + " of " + std::to_string(a.lines) + " lines)\n";
-    // One line an item, and never more than one for fifty lines of the log (but ten).
-    const auto most = std::min(first_screen, std::max<std::size_t>(10, static_cast<std::size_t>(a.lines / 50)));
-    std::size_t n = 0;
-    for (auto& item : a.look_first) {
-      if (++n > most)
-        break;
+    // One line an item, and the whole never more than one for fifty lines of the log (but ten items).
+    const auto room = std::min<std::size_t>(screen_lines, static_cast<std::size_t>(a.lines / 50));
+    const auto most = std::max<std::size_t>(10, room > below.size() + 3 ? room - below.size() - 3 : 0);
+    const auto n = std::min(most, a.look_first.size());
+    std::uint64_t covered = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      covered += a.templates[a.look_first[i].template_id].count;
+    out += ": " + std::to_string(n) + (n == 1 ? " kind, " : " kinds, ") + grouped(covered) + " of " + grouped(a.lines) + " lines\n";
+    for (std::size_t i = 0; i < n; ++i) {
+      auto& item = a.look_first[i];
       const auto& t = a.templates[item.template_id];
       std::string where = "line " + std::to_string(t.worst.number);
       if (t.count > 1)
         where += " (" + std::to_string(t.count) + " lines, " + std::to_string(t.first.number) + "-" + std::to_string(t.last.number) + ")";
-      out += "  " + paint(t.trouble >= 4 ? "1;31" : "33", where) + " " + item.why + ": " + shown(t.worst.text, 160) + "\n";
+      out += "  " + paint(t.trouble >= 4 ? "1;31" : "33", where) + " " + item.why + ": " + shown(told(t.worst), 160) + "\n";
     }
-    if (a.look_first.size() > most)
-      out += "  … and " + std::to_string(a.look_first.size() - most) + " more kinds of line; --json has all\n";
+    if (a.look_first.size() > n)
+      out += "  … and " + std::to_string(a.look_first.size() - n) + " more kinds of line; --json has all\n";
   }
-  std::size_t n = 0;
-  for (auto& f : a.findings)
-    if ((f.kind == "burst" || f.kind == "gap" || f.kind == "stack_trace") && ++n <= 4)
-      out += "  " + paint("1", f.title) + ", line " + std::to_string(f.line.number) + ": " + shown(f.line.text, 120) + "\n";
-  n = 0;
-  for (auto& id : a.identifiers)
-    if (++n <= 3)
-      out += "  " + id.kind + " " + shown(id.value, 60) + ": " + std::to_string(id.bad) + " of its " + std::to_string(id.count) + " lines are errors, lines " +
-             std::to_string(id.first_line) + "-" + std::to_string(id.last_line) + "\n";
-  if (a.shortened)
-    out += "The input is larger than the analysis may hold; rare kinds of line were put together.\n";
+  for (auto& line : below)
+    out += "  " + line + "\n";
   return out;
 }
 
@@ -113,21 +167,33 @@ std::string render_json(const analysis& a) {
   a.from_ms ? w.value(to_iso8601(timestamp{std::chrono::milliseconds{*a.from_ms}})) : w.value(nullptr);
   w.key("to");
   a.to_ms ? w.value(to_iso8601(timestamp{std::chrono::milliseconds{*a.to_ms}})) : w.value(nullptr);
-  w.member("year_known", a.year_known).member("zone_known", a.zone_known).end_object();
+  w.member("year_known", a.year_known).member("zone_known", a.zone_known).member("date_known", a.date_known).end_object();
   w.key("levels").begin_object();
   for (auto s : {severity::none, severity::debug, severity::info, severity::warning, severity::error, severity::fatal})
     w.member(name_of(s), a.by_severity[static_cast<std::size_t>(s)]);
+  w.end_object();
+  w.key("over_time").begin_object().member("timed", a.grid.timed).member("width", a.grid.width);
+  w.key("begin");
+  a.grid.timed ? w.value(to_iso8601(timestamp{std::chrono::seconds{a.grid.begin}})) : w.value(a.grid.begin);
+  const auto counts = [&](const char* key, const std::vector<std::uint32_t>& list) {
+    w.key(key).begin_array();
+    for (const auto n : list)
+      w.value(n);
+    w.end_array();
+  };
+  counts("lines", a.lines_over_time);
+  counts("errors", a.errors_over_time);
   w.end_object();
   w.member("look_first_lines", a.look_first_lines);
   w.key("look_first").begin_array();
   for (auto& item : a.look_first) {
     const auto& t = a.templates[item.template_id];
-    w.begin_object().member("template_id", item.template_id).member("why", item.why).member("count", t.count);
+    w.begin_object().member("template_id", item.template_id).member("why", item.why).member("score", item.score).member("count", t.count);
     line("quote", t.worst);
     w.key("lines").begin_array();
     for (auto& [from, to] : item.lines)
       w.begin_array().value(from).value(to).end_array();
-    w.end_array().end_object();
+    w.end_array().member("lines_cut", item.lines_cut).end_object();
   }
   w.end_array().key("findings").begin_array();
   for (auto& f : a.findings) {
@@ -153,10 +219,8 @@ std::string render_json(const analysis& a) {
     w.begin_object().member("id", t.id).member("pattern", to_valid_utf8(t.pattern)).member("count", t.count).member("level", name_of(t.level)).member("trouble", t.trouble);
     w.member("first_line", t.first.number).member("last_line", t.last.number);
     line("example", t.worst);
-    w.key("over_time").begin_array();
-    for (const auto n : t.over_time)
-      w.value(n);
-    w.end_array().end_object();
+    counts("over_time", t.over_time);
+    w.end_object();
   }
   w.end_array().end_object();
   return out;
