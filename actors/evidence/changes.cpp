@@ -57,13 +57,12 @@ std::optional<burst> find_burst(std::span<const std::uint32_t> counts) {
   const auto total = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
   if (total < burst_min)
     return std::nullopt;
-  burst best;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] > best.count && best.parts == 1)
-      best = {i, 1, counts[i]};
-    if (i + 1 < counts.size() && std::uint64_t{counts[i]} + counts[i + 1] > best.count + best.count / 2)
-      best = {i, 2, std::uint64_t{counts[i]} + counts[i + 1]};
-  }
+  const auto most = static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
+  burst best{most, 1, counts[most]};
+  // It may lie across the border of two parts.
+  const auto left = most > 0 ? counts[most - 1] : 0, right = most + 1 < counts.size() ? counts[most + 1] : 0;
+  if (2 * std::max(left, right) >= counts[most])
+    best = {left > right ? most - 1 : most, 2, best.count + std::max(left, right)};
   if (best.count < burst_min || best.count * 10 < total * 6)
     return std::nullopt;
   return best;

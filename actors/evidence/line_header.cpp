@@ -873,7 +873,7 @@ line_header parse_head(std::string_view line, const log_layout& layout) {
       r.at += w.size();
       continue;
     }
-    if (syslog && item == 0 && !had_level) { // the host
+    if (syslog && item == 0 && (!had_level || prioritized)) { // the host
       r.at += w.size();
       continue;
     }

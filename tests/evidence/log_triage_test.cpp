@@ -36,6 +36,22 @@ TEST(header, TimesOfManyFormats) {
   EXPECT_EQ(time_of("[10.30 16:49:06] chrome.exe - x"), "2000-10-30 16:49:06");
   EXPECT_EQ(time_of("Jun  4 15:16:01 combo sshd[1]: x"), "2000-06-04 15:16:01");
   EXPECT_EQ(time_of("E0102 15:04:05.000000 1 a.go:3] x"), "2000-01-02 15:04:05");
+  EXPECT_EQ(time_of("02-Jan-2026 15:04:05.123 SEVERE [main] x"), "2026-01-02 15:04:05");
+  EXPECT_EQ(time_of("Jan 2, 2026 3:04:05 PM org.x.Y log"), "2026-01-02 15:04:05");
+  EXPECT_EQ(time_of("Mon, 02 Jan 2026 15:04:05 GMT x"), "2026-01-02 15:04:05");
+  EXPECT_EQ(time_of("1/31/2026 12:04:05 AM,Error,x"), "2026-01-31 00:04:05");
+  EXPECT_EQ(time_of("31/01/2026 13:04:05 x"), "2026-01-31 13:04:05");
+  EXPECT_EQ(time_of("31.01.2026 13:04:05 x"), "2026-01-31 13:04:05");
+  EXPECT_EQ(time_of("2026-01-31 12:00:00 CET x"), "2026-01-31 11:00:00");
+  EXPECT_EQ(time_of("1769860800.250 x"), "2026-01-31 12:00:00");
+  EXPECT_EQ(time_of("time=\"2026-01-31T12:00:00Z\" level=info msg=x"), "2026-01-31 12:00:00");
+  EXPECT_EQ(time_of("{\"level\":\"info\",\"time\":\"2026-01-31T12:00:00Z\",\"msg\":\"x\"}"), "2026-01-31 12:00:00");
+  EXPECT_EQ(time_of("{\"level\":30,\"time\":1769860800123,\"msg\":\"x\"}"), "2026-01-31 12:00:00");
+  EXPECT_EQ(time_of("<34>1 2026-01-31T12:00:00.003Z host su 7 ID47 - failed"), "2026-01-31 12:00:00");
+  EXPECT_EQ(time_of("13:04:05.250 [main] INFO x"), "1970-01-01 13:04:05");
+  EXPECT_EQ(time_of("[   61.250000] usb 1-1: new device"), "1970-01-01 00:01:01");
+  EXPECT_FALSE(parse_header("13:04:05 x").date_known);
+  EXPECT_EQ(time_of("13/13/2026 10:00:00 x"), "none");
   EXPECT_EQ(time_of("the year 2026 began well"), "none");
   EXPECT_EQ(time_of("2026-13-45 99:99:99 x"), "none");
 }
@@ -52,6 +68,24 @@ TEST(header, LevelsAndWhereTheMessageBegins) {
   EXPECT_EQ(message_of("[Sun Dec 04 04:47:44 2005] [error] mod_jk child"), "mod_jk child");
   EXPECT_EQ(message_of("20171223-22:15:29:606|Step_LSC|30002312|onStand 3579"), "onStand 3579");
   EXPECT_EQ(message_of("2026-01-05T10:00:00Z stderr F E0105 10:00:00.1 1 a.go:3] \"Error\""), "\"Error\"");
+}
+
+TEST(header, StructuredLinesSayTheirLevelAndMessage) {
+  const auto text = [](std::string_view line) {
+    const auto h = parse_header(line);
+    return std::string{name_of(h.level)} + ": " + std::string{line.substr(h.message, h.message_end - h.message)};
+  };
+  EXPECT_EQ(text(R"({"ts":1,"level":"warn","msg":"disk \"sda\" slow","nested":{"level":"fatal","msg":"no"}})"), R"(warning: disk \"sda\" slow)");
+  EXPECT_EQ(text(R"({"level":50,"message":"boom"})"), "error: boom");
+  EXPECT_EQ(text(R"({"msg":"x","severity":"CRITICAL")"), "fatal: x") << "cut off";
+  EXPECT_EQ(text(R"({"status":502,"message":"GET /"})"), "error: GET /");
+  EXPECT_EQ(text(R"({"log":"2026-01-31 12:00:00 ERROR it broke\n","stream":"stderr","time":"2026-01-31T12:00:00Z"})"), "error: it broke");
+  EXPECT_EQ(text("<11>Jan 31 12:00:00 host app[7]: it broke"), "error: it broke");
+  EXPECT_EQ(text("<34>1 2026-01-31T12:00:00Z host su 7 ID47 [a b=\"c\"][d] it broke"), "fatal: it broke");
+  EXPECT_EQ(text(R"(10.0.0.1 - - [10/Oct/2025:13:55:36 +0000] "GET /a HTTP/1.1" 503 1)"), R"(error: "GET /a HTTP/1.1" 503 1)");
+  EXPECT_EQ(text(R"(10.0.0.1 - - [10/Oct/2025:13:55:36 +0000] "GET /a HTTP/1.1" 404 1)"), R"(info: "GET /a HTTP/1.1" 404 1)");
+  EXPECT_EQ(text("{"), "none: {");
+  EXPECT_EQ(text(R"({"level)"), R"(none: {"level)");
 }
 
 TEST(masking, NumbersPathsAddressesAndHexAreVariables) {
