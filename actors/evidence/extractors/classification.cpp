@@ -180,63 +180,6 @@ std::string_view magic_of(std::string_view b) noexcept {
   return {};
 }
 
-std::optional<std::string> as_utf8(std::string_view b) {
-  const auto append = [](std::string& out, std::uint32_t c) {
-    if (c < 0x80) {
-      out += static_cast<char>(c);
-    } else if (c < 0x800) {
-      out += static_cast<char>(0xC0 | (c >> 6));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-      out += static_cast<char>(0xE0 | (c >> 12));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-      out += static_cast<char>(0xF0 | (c >> 18));
-      out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    }
-  };
-  const bool little = b.substr(0, 2) == "\xFF\xFE", big = b.substr(0, 2) == "\xFE\xFF";
-  if (little || big) {
-    std::string out;
-    out.reserve(b.size());
-    for (std::size_t i = 2; i + 1 < b.size(); i += 2) {
-      const auto unit = [&](std::size_t at) {
-        const auto x = static_cast<unsigned char>(b[at]), y = static_cast<unsigned char>(b[at + 1]);
-        return static_cast<std::uint32_t>(little ? x | (y << 8) : (x << 8) | y);
-      };
-      auto c = unit(i);
-      if (c >= 0xD800 && c < 0xDC00 && i + 3 < b.size()) {
-        const auto low = unit(i + 2);
-        if (low >= 0xDC00 && low < 0xE000) {
-          c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-          i += 2;
-        }
-      }
-      append(out, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
-    }
-    return out;
-  }
-  if (is_valid_utf8(b))
-    return std::nullopt;
-  // Few wrong bytes among many right ones are damage; otherwise it is Latin-1.
-  std::size_t high = 0, lead = 0;
-  for (std::size_t i = 0; i < b.size(); ++i) {
-    const auto c = static_cast<unsigned char>(b[i]);
-    high += c >= 0x80 ? 1 : 0;
-    lead += c >= 0xC2 && i + 1 < b.size() && (static_cast<unsigned char>(b[i + 1]) & 0xC0) == 0x80 ? 2 : 0;
-  }
-  if (lead * 2 > high)
-    return std::nullopt;
-  std::string out;
-  out.reserve(b.size() + high);
-  for (char c : b)
-    append(out, static_cast<unsigned char>(c));
-  return out;
-}
-
 classification classify(std::string_view name, std::string_view mime, std::string_view bytes) {
   classification c;
   std::array<double, data_types> points{};
@@ -258,11 +201,16 @@ classification classify(std::string_view name, std::string_view mime, std::strin
     return decided(data_type::unanalyzable, magic, "The content begins as " + std::string{magic} + "; archives are opened before this.", 0.95);
 
   auto head = bytes.substr(0, bytes_looked_at);
-  const auto converted = as_utf8(head);
-  if (converted)
-    head = *converted;
+  const auto encoding = encoding_of(head, head.size() < bytes.size());
+  const bool wide = is_wide(encoding);
+  const bool converted = encoding != text_encoding::utf8;
+  std::string as_text;
+  if (converted) {
+    utf8_converter converter{encoding};
+    converter.feed(head, as_text);
+    head = as_text;
+  }
   // Counted in the bytes as they came, unless they are two to a character.
-  const bool wide = bytes.substr(0, 2) == "\xFF\xFE" || bytes.substr(0, 2) == "\xFE\xFF";
   const auto counted = wide ? head : bytes.substr(0, bytes_looked_at);
   std::size_t odd = 0;
   for (char x : counted) {
