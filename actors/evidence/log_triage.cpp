@@ -187,6 +187,8 @@ struct log_analyzer::state {
     const auto id = miner.add(message);
     if (bounds.assignments)
       a.assignments.push_back(id);
+    if (bounds.each_line)
+      bounds.each_line(id);
     const bool fresh = id >= shapes.size();
     if (fresh)
       shapes.resize(id + 1);
@@ -361,6 +363,7 @@ struct log_analyzer::state {
     }
     for (auto& id : a.assignments)
       id = grouped.template_of[id];
+    a.template_of = grouped.template_of;
     look_first(ranges);
   }
 
