@@ -231,6 +231,8 @@ struct log_analyzer::state {
     const auto id = miner.add(mask.mask(message));
     if (bounds.assignments)
       a.assignments.push_back(id);
+    if (bounds.each_line)
+      bounds.each_line(id);
     const bool fresh = id >= shapes.size();
     if (fresh)
       shapes.resize(id + 1);
@@ -439,6 +441,7 @@ struct log_analyzer::state {
     }
     for (auto& id : a.assignments)
       id = grouped.template_of[id];
+    a.template_of = grouped.template_of;
     look_first(ranges);
   }
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ struct limits {
   std::size_t traces_max = 200;
   std::size_t identifiers_max = 20'000;   ///< different request ids, hosts, pods that are counted
   bool assignments = false;               ///< keep the template of every line (4 bytes a line)
+  std::function<void(std::uint32_t shape)> each_line; ///< told the shape of every line, for who keeps them otherwise; see analysis::template_of
 };
 
 struct line_ref {
@@ -103,6 +105,7 @@ struct analysis {
   std::vector<std::uint32_t> lines_over_time, errors_over_time;
   std::vector<log_template> templates;
   std::vector<std::uint32_t> assignments; ///< template of each line, when asked for
+  std::vector<std::uint32_t> template_of; ///< template of each shape
   std::vector<stack_trace> traces;
   std::vector<finding> findings; ///< best first
   std::vector<look_item> look_first;

@@ -1,6 +1,7 @@
 // Lines become moments (a file on its own), moments become entries (the case as a whole).
 #include "actors/evidence/timeline.hpp"
 
+#include "actors/evidence/line_splitter.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
@@ -17,6 +18,7 @@ constexpr std::int64_t hour = 3'600'000, day = 24 * hour;
 constexpr std::uint64_t zone_doubt = 14 * hour; ///< the widest offset of any zone
 constexpr std::uint64_t year_doubt = 366ULL * day;
 constexpr std::size_t line_bytes_scanned = 2'048;
+constexpr std::size_t layout_bytes = 64U << 10;
 constexpr std::int64_t silence_ms = 10 * 60'000;
 constexpr std::size_t cursor_bytes_max = 400;
 
@@ -74,7 +76,7 @@ struct unroller {
 
 struct builder {
   const analysis& a;
-  const timeline_limits& bounds;
+  timeline_limits bounds;
   std::vector<timeline_moment> out;
   struct burst {
     std::size_t index = 0;
@@ -183,37 +185,42 @@ void keep_weightiest(std::vector<timeline_moment>& moments, std::size_t most) {
   moments = std::move(kept);
 }
 
-std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analysis& a, const timeline_limits& bounds, const work_control& control) {
-  const auto layout = infer_layout(bytes.substr(0, 64U << 10));
-  builder b{a, bounds, {}, {}, {}, 0, SIZE_MAX, {}, false};
+struct moment_collector::state {
+  builder moments;
+  const log_layout& layout;
   unroller years, days;
   std::uint64_t number = 0;
-  for (std::size_t at = 0; at < bytes.size();) {
-    const auto end = std::min(bytes.find('\n', at), bytes.size());
-    auto line = bytes.substr(at, end - at);
-    at = end + 1;
-    if (line.ends_with('\r'))
-      line.remove_suffix(1);
-    line = line.substr(0, line_bytes_scanned);
-    if (number >= a.assignments.size())
-      break;
-    if (number % 4'096 == 4'095) {
-      if (control.stopped())
-        return {};
-      control.tell((bytes.size() + at) / 2, bytes.size());
-    }
-    const auto id = a.assignments[number++];
-    const auto s = line.empty() ? std::nullopt : stamp_of(line, layout);
-    const auto when = !s ? 0 : s->date_known && s->year_known ? s->ms : (s->date_known ? years : days).next(*s);
-    b.line(line, number, id, s, when);
-  }
-  return b.finish();
+};
+
+moment_collector::moment_collector(const analysis& a, const log_layout& layout, const timeline_limits& bounds)
+  : state_(new state{{a, bounds, {}, {}, {}, 0, SIZE_MAX, {}, false}, layout, {}, {}, 0}) {}
+moment_collector::~moment_collector() = default;
+
+void moment_collector::line(std::string_view text, std::uint32_t template_id) {
+  auto& s = *state_;
+  text = text.substr(0, line_bytes_scanned);
+  const auto stamped = text.empty() ? std::nullopt : stamp_of(text, s.layout);
+  const auto when = !stamped ? 0 : stamped->date_known && stamped->year_known ? stamped->ms : (stamped->date_known ? s.years : s.days).next(*stamped);
+  s.moments.line(text, ++s.number, template_id, stamped, when);
 }
+
+std::vector<timeline_moment> moment_collector::finish() { return state_->moments.finish(); }
 
 std::vector<timeline_moment> moments_of_log(std::string_view bytes, const timeline_limits& bounds) {
   limits with;
   with.assignments = true;
-  return moments_of_log(bytes, analyze(bytes, with), bounds);
+  const auto a = analyze(bytes, with);
+  const auto layout = infer_layout(bytes.substr(0, layout_bytes));
+  moment_collector collector{a, layout, bounds};
+  auto next = a.assignments.begin();
+  line_splitter lines{line_bytes_scanned};
+  const auto take = [&](std::string_view line, std::uint64_t) {
+    if (next != a.assignments.end())
+      collector.line(line, *next++);
+  };
+  lines.feed(bytes, take);
+  lines.finish(take);
+  return collector.finish();
 }
 
 namespace {

@@ -4,11 +4,11 @@
 
 #include "actors/evidence/log_triage.hpp"
 #include "protocol/base/failure.hpp"
-#include "protocol/base/work_control.hpp"
 #include "protocol/model/case.hpp"
 #include "protocol/model/files.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +23,23 @@ struct timeline_limits {
 };
 
 /// What a log says over time: bursts of lines that speak of trouble, the first line of every template, begin, end and
-/// long silence. Needs an analysis of the same bytes with assignments; the other form makes it.
-std::vector<timeline_moment> moments_of_log(std::string_view bytes, const analysis& a, const timeline_limits& bounds = {}, const work_control& control = {});
+/// long silence. Is given the log's lines in order once its analysis is done; holds what may become a moment, no line.
+class moment_collector {
+public:
+  /// `a` and `layout` (of the log's first 64 KiB) must outlive it.
+  moment_collector(const analysis& a, const log_layout& layout, const timeline_limits& bounds = {});
+  ~moment_collector();
+  moment_collector(const moment_collector&) = delete;
+  moment_collector& operator=(const moment_collector&) = delete;
+  void line(std::string_view text, std::uint32_t template_id);
+  /// Once, at the end.
+  std::vector<timeline_moment> finish();
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+/// The same of a log in memory, analysis included.
 std::vector<timeline_moment> moments_of_log(std::string_view bytes, const timeline_limits& bounds = {});
 
 /// Keeps the `most` weightiest, in the order they had.

@@ -35,12 +35,22 @@ int main(int argc, char** argv) {
   serve_command->add_flag("--next-free-port", next_free, "When the port is taken, use the next free one");
 
   analyze_options what;
-  auto* analyze_command = cli.add_subcommand("analyze", "Analyse log files offline: what to look at first");
+  bool as_log = false;
+  auto* analyze_command = cli.add_subcommand("analyze", "Analyse files of any kind offline: what to look at first");
+  analyze_command->footer("The analysis is the server's: the same bytes and name give the same JSON as an upload to a server with default\n"
+                          "settings; what is personal or secret is taken out of what is quoted, but for --assignments.\n"
+                          "Types: logs_and_errors metrics_and_performance structured_config source_code unstructured_text visual_evidence\n"
+                          "       unanalyzable\n"
+                          "Exit codes: 0 all files were analysed; 1 one could not be (the reason is printed); 2 one could not be read.");
   analyze_command->add_option("FILE", what.files, "Files; - is standard input")->required();
-  analyze_command->add_flag("--json", what.json, "The whole result as JSON");
-  analyze_command->add_flag("--assignments", what.assignments, "For every line: line_number<TAB>template_id");
-
-  analyze_command->add_flag("--templates", what.templates, "Also the templates, with their counts over time");
+  analyze_command->add_flag("--json", what.json, "The whole result as JSON, a line a file");
+  analyze_command->add_flag("--assignments", what.assignments, "As a log, for every line: line_number<TAB>template_id");
+  analyze_command->add_flag("--templates", what.templates, "Of logs also the templates, with their counts over time");
+  auto* type = analyze_command->add_option("--type", what.type, "What the files are, whatever they look like");
+  type->check(CLI::IsMember({"logs_and_errors", "metrics_and_performance", "structured_config", "source_code", "unstructured_text", "visual_evidence", "unanalyzable"}));
+  analyze_command->add_flag("--as-log", as_log, "Short for --type logs_and_errors")->excludes(type);
+  analyze_command->add_option("--content-type", what.content_type, "What a sender says that they are: a hint");
+  analyze_command->add_option("--color,--colour", what.colour, "auto (a terminal, unless NO_COLOR is set), always or never")->check(CLI::IsMember({"auto", "always", "never"}));
 
   std::string only;
   auto* verify_command = cli.add_subcommand("verify", "Walk every case's log: sequence, hash chain, answers");
@@ -128,8 +138,11 @@ int main(int argc, char** argv) {
 
   if (*serve_command)
     return serve(common, next_free);
-  if (*analyze_command)
+  if (*analyze_command) {
+    if (as_log)
+      what.type = "logs_and_errors";
     return analyze(what);
+  }
   if (*verify_command)
     return verify(common, only.empty() ? std::nullopt : std::optional{only});
   if (*print_command)

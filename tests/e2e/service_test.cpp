@@ -3,8 +3,10 @@
 //
 //   fm_service_test --server PATH --openai PATH [--only PART]
 #include "tests/support/client_view.hpp"
+#include "tests/support/hostile_files.hpp"
 #include "tests/support/live_client.hpp"
 #include "tests/support/program.hpp"
+#include "tests/support/sample_files.hpp"
 #include "tests/support/scripted_http_server.hpp"
 #include "tests/support/server_process.hpp"
 
@@ -187,7 +189,7 @@ public:
     const std::pair<const char*, void (suite::*)()> parts[] = {
         {"life", &suite::life},         {"analyst", &suite::analyst},   {"once", &suite::once},   {"routes", &suite::routes},
         {"live", &suite::live},         {"hostile", &suite::hostile},   {"lagging", &suite::lagging}, {"model", &suite::model},
-        {"resume", &suite::resume},     {"failing", &suite::failing_model}, {"commands", &suite::commands}};
+        {"resume", &suite::resume},     {"failing", &suite::failing_model}, {"files", &suite::files}, {"commands", &suite::commands}};
     for (auto& [name, part] : parts)
       if (only.empty() || only == name)
         (this->*part)();
@@ -895,6 +897,58 @@ private:
     const auto list = messages ? messages->parsed() : json{};
     check(list["messages"].size() == 2 && list["messages"].at(1)["content"].text() == body["content"].text(), "question and answer are in the conversation");
     check(s.process.output().find("sk-very-secret") == std::string::npos, "the key is not in the server's log");
+  }
+
+  // ---- files of every kind, and those that are made to hurt ----
+  void files() {
+    temporary_directory dir{"fm-service-"};
+    service s{server_, dir.path()};
+    if (!up(s, "files"))
+      return;
+    auto http = s.as("alice");
+    const auto id = s.new_case(http);
+    const auto upload = [&](const std::string& name, const std::string& bytes) {
+      const std::string body = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\n" + bytes + "\r\n--edge--\r\n";
+      return http.request("POST", "/api/v1/cases/" + id + "/data", body, {{"Content-Type", "multipart/form-data; boundary=edge"}}, 120s);
+    };
+    std::size_t equal = 0;
+    std::string different;
+    auto samples = sample_files();
+    std::erase_if(samples, [](auto& f) { return f.bytes.empty(); }); // the server refuses those
+    for (auto& f : samples) {
+      const auto path = dir.path() / f.name;
+      std::ofstream{path, std::ios::binary} << f.bytes;
+      auto stored = upload(f.name, f.bytes);
+      auto told = stored ? http.get("/api/v1/cases/" + id + "/data/" + stored->parsed()["file_id"].text()) : stored;
+      auto printed = s.run({"analyze", "--json", path.string()});
+      if (printed && printed->output.ends_with('\n'))
+        printed->output = printed->output.substr(0, printed->output.size() - 1).substr(printed->output.rfind('\n', printed->output.size() - 2) + 1); // a reason is before it
+      const bool same = stored && stored->status == 201 && told && printed && printed->output.size() > 100 && told->body.find("\"analysis\":" + printed->output) != std::string::npos;
+      equal += same ? 1 : 0;
+      if (!same && different.empty())
+        different = f.name + " (" + (stored ? std::to_string(stored->status) : stored.error().detail) + ")";
+    }
+    check(equal == samples.size(), "command line and server say the same bytes of the same file", std::to_string(equal) + " of " + std::to_string(samples.size()) + " " + different);
+
+    std::size_t clear = 0;
+    std::string unclear;
+    const auto all = hostile_files();
+    for (auto& f : all) {
+      auto stored = upload(f.name, f.bytes);
+      const auto body = stored ? stored->parsed() : json{};
+      const bool said = stored && stored->status == 201 && body["status"].text() == (f.analysed ? "completed" : "failed") && body["agent_response"]["content"].text().size() > 20;
+      std::ofstream{dir.path() / "hostile", std::ios::binary} << f.bytes;
+      auto printed = s.run({"analyze", (dir.path() / "hostile").string()}, 120s);
+      const bool printed_too = printed && (printed->exit_code == 0 || printed->exit_code == 1) && printed->output.size() > 20;
+      clear += said && printed_too ? 1 : 0;
+      if (!(said && printed_too))
+        unclear += " " + f.name + (stored ? " " + std::to_string(stored->status) + " " + body["status"].text() : " " + stored.error().detail) + (printed ? " exit code " + std::to_string(printed->exit_code) : " " + printed.error().detail);
+    }
+    check(clear == all.size(), "a file made to hurt gets a clear answer", std::to_string(clear) + " of " + std::to_string(all.size()) + unclear);
+    const auto used = usage_of(s.process.pid());
+    check(used && used->resident_bytes < (700ULL << 20), "the server's memory stays bounded", used ? std::to_string(used->resident_bytes >> 20) + " MiB, " + std::to_string(used->cpu_seconds) + " s of computing" : used.error().detail);
+    auto asked = http.post("/api/v1/cases/" + id + "/queries", ask_body("What is wrong?"));
+    check(asked && asked->status == 201, "and the case is alive", asked ? std::to_string(asked->status) : asked.error().detail);
   }
 
   // ---- the command line ----

@@ -1,5 +1,6 @@
 // Which of the seven types a file is: by its content first, by its name and declared type only where that is unclear.
 #include "actors/evidence/extractors/extract.hpp"
+#include "tests/support/sample_files.hpp"
 
 #include <gtest/gtest.h>
 
@@ -42,6 +43,24 @@ TEST(Classification, ContentWinsOverALyingNameAndMime) {
   EXPECT_EQ(type_of("settings.yaml", app_log, "application/yaml"), data_type::logs_and_errors);
   EXPECT_EQ(type_of("picture.png", app_log, "image/png"), data_type::logs_and_errors);
   EXPECT_EQ(type_of("app.log", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  containers: []\n", "text/x-log"), data_type::structured_config);
+}
+
+TEST(Classification, RealisticFilesAreWhatTheyAreWhateverTheyAreCalled) {
+  std::size_t right = 0, misled = 0;
+  std::string wrong;
+  const auto all = fm::testing_support::sample_files();
+  for (auto& f : all) {
+    const auto c = classify(f.name, f.content_type, f.bytes);
+    misled += f.misleading ? 1 : 0;
+    if (to_string(c.type) == f.data_type)
+      ++right;
+    else
+      wrong += "  " + f.name + " is " + f.data_type + " and was taken for " + std::string{to_string(c.type)} + " (" + std::to_string(c.confidence) + ")\n";
+  }
+  RecordProperty("right", static_cast<int>(right));
+  EXPECT_GE(all.size(), 60U);
+  EXPECT_GE(misled, 20U);
+  EXPECT_EQ(right, all.size()) << wrong;
 }
 
 TEST(Classification, NoiseIsUnanalyzable) {

@@ -220,4 +220,68 @@ TEST(MetricsHostile, MoreSeriesThanAreKeptIsSaid) {
   EXPECT_TRUE(x.shortened.has_value());
 }
 
+std::size_t told(const extraction& x, std::string_view kind, std::string_view says) {
+  return static_cast<std::size_t>(std::count_if(x.findings.begin(), x.findings.end(), [&](auto& f) { return f.kind == kind && f.title.find(says) != std::string::npos; }));
+}
+
+TEST(Metrics, TimesInCsvAsTablesAndPeopleWriteThem) {
+  const auto american = parse_metrics("a.csv", "Time,CPU %\n1/30/2026 11:59:50 PM,3\n1/30/2026 11:59:59 PM,4\n1/31/2026 12:00:09 AM,5\n");
+  ASSERT_TRUE(american.timed);
+  EXPECT_EQ(american.all[0].t, (std::vector<double>{1'769'817'590'000, 1'769'817'599'000, 1'769'817'609'000}));
+  const auto european = parse_metrics("a.csv", "Zeit;Last\n09/01/2026 23:59;1,5\n31/01/2026 00:01;2,5\n01/02/2026 00:02;3,5\n");
+  ASSERT_TRUE(european.timed);
+  EXPECT_EQ(european.all[0].t.back() - european.all[0].t[1], 86'400'000 + 60'000) << "the thirty-first says which is the day";
+  const auto split = parse_metrics("a.csv", "Date,Time,ms\n2026-01-31,23:59:50,12\n2026-01-31,23:59:59,13\n2026-02-01,00:00:01,900\n");
+  ASSERT_TRUE(split.timed);
+  ASSERT_EQ(split.all.size(), 1U);
+  EXPECT_EQ(split.all[0].t.back() - split.all[0].t[1], 2'000);
+  const auto clock = parse_metrics("a.csv", "time\tqueue\n23:59:50\t1\n23:59:59\t2\n00:00:01\t3\n");
+  ASSERT_EQ(clock.all.size(), 1U) << "the time is no series";
+  EXPECT_FALSE(clock.timed) << "of no day";
+  EXPECT_EQ(clock.all[0].t.back() - clock.all[0].t[1], 2'000);
+}
+
+TEST(Metrics, FullDisksAndMemoryInDfAndFree) {
+  const auto df = extract_metrics("df", "Filesystem     1K-blocks     Used Available Use% Mounted on\n/dev/sda1       41151808 40800000    351808 100% /\n/dev/sdb1       41151808 38000000   3151808  93% /var/log files\n"
+                                        "tmpfs            8138892        0   8138892   0% /dev/shm\n");
+  EXPECT_EQ(df.format, "df");
+  EXPECT_EQ(told(df, "saturation", "Use%{/} "), 1U);
+  EXPECT_EQ(told(df, "saturation", "Use%{/var/log files} is at 93 %"), 1U);
+  EXPECT_EQ(told(df, "saturation", "shm"), 0U);
+  const auto free = extract_metrics("free", "               total        used        free      shared  buff/cache   available\nMem:        16277788    15700112      120000        1200      457676      210000\nSwap:        2097148           0     2097148\n");
+  EXPECT_EQ(free.format, "free");
+  EXPECT_EQ(told(free, "saturation", "mem used reached 96.5 %"), 1U);
+  EXPECT_EQ(told(free, "saturation", "swap"), 0U);
+  EXPECT_TRUE(extract_metrics("a", "Filesystem\nMounted on\n").refused.has_value());
+}
+
+TEST(Metrics, ProcessesOfPidstatHaveNamesAndNumbersNoSeries) {
+  const auto set = parse_metrics("p", "Linux 6.1.0 (web-1) \t01/31/2026 \t_x86_64_\t(8 CPU)\n\n12:00:01 AM   UID       PID    %usr %system    %CPU   CPU  Command\n"
+                                      "12:00:02 AM  1000      3131   98.00    2.00  100.00     3  java\n12:00:02 AM     0        17    1.00    0.00    1.00     1  kswapd0\n");
+  std::vector<std::string> names;
+  for (auto& s : set.all)
+    names.push_back(s.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"%usr{java,3131}", "%system{java,3131}", "%CPU{java,3131}", "%usr{kswapd0,17}", "%system{kswapd0,17}", "%CPU{kswapd0,17}"}));
+}
+
+TEST(Metrics, SwappingWaitingAndTargetsThatAreDown) {
+  const auto vmstat = extract_metrics("v", "procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----\n r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st\n"
+                                           " 1  0      0 812345  10240 512000    0    0     5    11  120  310  3  1 96  0  0\n 4  2  10240  12345   1024  51200  120  340  5120   911  920 4310 12 20  8 60  0\n");
+  EXPECT_EQ(told(vmstat, "swapping", "(si)"), 1U);
+  EXPECT_EQ(told(vmstat, "io_wait", "waited for disks"), 1U);
+  const auto up = extract_metrics("q.json", R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"node"},"values":[[1769860800,"1"],[1769860815,"0"],[1769860830,"0"],[1769860845,"1"]]}]}})");
+  EXPECT_EQ(told(up, "target_down", "2 of 4 samples"), 1U);
+  const auto fine = extract_metrics("q.json", R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"node"},"values":[[1769860800,"1"],[1769860815,"1"],[1769860830,"1"],[1769860845,"1"]]}]}})");
+  EXPECT_EQ(told(fine, "target_down", ""), 0U);
+}
+
+TEST(Metrics, OpenMetricsWithExemplarsAndStamps) {
+  const auto set = parse_metrics("m", "# TYPE foo_seconds histogram\n# UNIT foo_seconds seconds\nfoo_seconds_bucket{le=\"0.1\"} 8 # {trace_id=\"KOO5S4vxi0o\"} 0.067\n"
+                                      "foo_seconds_bucket{le=\"+Inf\"} 17 1520879607.789 # {trace_id=\"oHg5SJYRHA0\"} 9.8 1520879607.789\nfoo_seconds_count 17\nfoo_seconds_sum 324789.3\n# EOF\n");
+  EXPECT_EQ(set.format, "openmetrics");
+  ASSERT_EQ(set.all.size(), 4U);
+  EXPECT_EQ(set.all[0].v, (std::vector<double>{8}));
+  EXPECT_EQ(set.all[1].v, (std::vector<double>{17}));
+}
+
 } // namespace

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <stop_token>
 #include <thread>
@@ -77,6 +78,19 @@ TEST(Isolated, AStopKillsTheChildAtOnce) {
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().reason, "CANCELLED");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{5});
+}
+
+TEST(Isolated, AFileThatCannotBeWrittenIsAFailureInTheChildAndNotItsEnd) {
+  // fontconfig writes its cache when fonts have changed since; a PDF must be read all the same.
+  const auto r = run_isolated([]() -> std::string {
+    std::FILE* file = std::tmpfile();
+    if (file == nullptr)
+      return "no file";
+    const bool written = std::fputs("cache", file) >= 0 && std::fflush(file) == 0;
+    return written ? "written" : "went on";
+  });
+  ASSERT_TRUE(r) << r.error().detail;
+  EXPECT_EQ(*r, "went on");
 }
 
 TEST(Archive, EveryKindIsOpenedInOrder) {

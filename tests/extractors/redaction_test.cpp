@@ -117,4 +117,67 @@ TEST(Redaction, TimeIsLinearOnTextMadeToHurt) {
   }
 }
 
+/// What one long text holds: every kind, keys that end, keys that do not, values as long as they may be, long lines.
+std::string long_text(std::mt19937& random) {
+  const std::vector<std::string> parts{"password=", "token: ", "://u:p", "a:b@c ", "anna@example.org", "4111111111111111", "4111 1111 1111 1111", "-----BEGIN RSA PRIVATE KEY-----\n", "-----END RSA PRIVATE KEY-----", "-----END ", "+4930123456789",
+                                       "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", ".", "\"", "{", "\n", "\r\n", "\r", " ", "AKIAIOSFODNN7EXAMPLE", "GB82WEST12345698765432", "- name: DB_PASSWORD\n  value: ", "hunter2secret", "<password>", "</",
+                                       "Authorization: Basic ", "dXNlcjpwYXNz", "bearer ", "https://hooks.slack.com/services/", "(555) 010-1234", "2026-01-31T12:00:00Z INFO request served\n"};
+  std::string text;
+  const std::size_t size = 20'000 + random() % 120'000;
+  while (text.size() < size)
+    switch (random() % 12) {
+    case 0: text += std::string(random() % 20'000, "aM3+ \n"[random() % 6]); break;
+    case 1:
+      text += "-----BEGIN PRIVATE KEY-----\n";
+      for (auto n = random() % 300; n > 0; --n)
+        text += "MIIEpAIBAAKCAQEA0123456789abcdefghijklmnopqrstuvwxyz+/ABCDEFGHIJKL\n";
+      break;
+    default: text += parts[random() % parts.size()];
+    }
+  return text;
+}
+
+TEST(Redaction, ATextInPiecesGivesWhatItGivesInOne) {
+  std::mt19937 random{5};
+  std::size_t found = 0;
+  for (int round = 0; round < 120; ++round) {
+    const auto text = long_text(random);
+    redaction_options options;
+    options.ip_addresses = round % 2 == 0;
+    options.personal = round % 5 != 0;
+    const auto whole = find_sensitive(text, options);
+    found += whole.ranges.size();
+    sensitive_filter filter{options};
+    std::string copy;
+    std::vector<sensitive_range> ranges;
+    const std::size_t most = std::vector<std::size_t>{1, 100, 5'000, 40'000, 1U << 20}[random() % 5];
+    for (std::size_t at = 0; at < text.size();) {
+      const auto n = 1 + random() % most;
+      filter.feed(std::string_view{text}.substr(at, n), copy, &ranges);
+      at += n;
+    }
+    EXPECT_EQ(filter.finish(copy, &ranges).counts, whole.counts) << round;
+    ASSERT_EQ(ranges, whole.ranges) << round;
+    ASSERT_TRUE(copy == sanitized(text, whole)) << round;
+  }
+  EXPECT_GT(found, 1'000U);
+}
+
+TEST(Redaction, TheFilterHoldsNoMoreForALineThatNeverEnds) {
+  // "a@b.cda@b.cd…" is one address after another without an end between them: one range as long as the text.
+  for (const std::string_view piece : {"a", "password=", "a@b.cd", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----aaaa", "4111 1111 1111 1111 ", "token=\"x"}) {
+    sensitive_filter filter;
+    std::string block, copy;
+    while (block.size() < (200U << 10))
+      block += piece;
+    std::vector<sensitive_range> ranges;
+    for (int i = 0; i < 40; ++i) {
+      copy.clear();
+      ranges.clear();
+      filter.feed(block, copy, &ranges);
+      ASSERT_LT(filter.held_bytes(), 320U << 10) << piece;
+    }
+  }
+}
+
 } // namespace

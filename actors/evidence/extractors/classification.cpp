@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t bytes_looked_at = 256U << 10;
 constexpr std::size_t lines_looked_at = 400;
+constexpr std::size_t config_bytes_parsed = 16U << 10;
 
 struct name_hint {
   std::string_view endings; ///< "|log|err|"
@@ -59,6 +60,30 @@ bool level_word(std::string_view line) {
   return false;
 }
 
+/// "[ 3456.100000] ": seconds since the kernel started.
+bool uptime_stamp(std::string_view line) {
+  if (line.empty() || line[0] != '[')
+    return false;
+  auto at = std::min(line.find_first_not_of(' ', 1), line.size());
+  const auto seconds = at;
+  while (at < line.size() && is_digit(line[at]))
+    ++at;
+  if (at == seconds || at - seconds > 9 || at >= line.size() || line[at] != '.')
+    return false;
+  const auto fraction = ++at;
+  while (at < line.size() && is_digit(line[at]))
+    ++at;
+  return at - fraction == 6 && line.substr(at, 2) == "] ";
+}
+
+/// A line of a stack trace, or one that announces it.
+bool stack_line(std::string_view line, std::string_view trimmed_line) {
+  for (const std::string_view begin : {"at ", "Caused by:", "Traceback (", "File \"", "goroutine ", "panic: ", "[signal SIG", "created by ", "#0  0x", "terminate called"})
+    if (trimmed_line.starts_with(begin))
+      return true;
+  return trimmed_line.find("Exception") != std::string_view::npos || (line[0] == '\t' && line.find(".go:") != std::string_view::npos);
+}
+
 bool prose_line(std::string_view line) {
   std::size_t words = 0, letters = 0, odd = 0, lower = 0;
   bool in = false;
@@ -88,14 +113,14 @@ shape look(std::string_view head) {
       continue;
     ++s.rows;
     const auto header = evidence::parse_header(line);
-    const bool timed = header.time_ms.has_value();
+    const bool timed = header.time_ms.has_value() || uptime_stamp(line);
     const bool level = header.level != evidence::severity::none || level_word(line);
     s.times += timed ? 1 : 0;
     s.levels += level ? 1 : 0;
     s.log_like += timed || (level && line.size() > 8) ? 1 : 0;
     s.prose += prose_line(t) ? 1 : 0;
     s.markdown += t[0] == '#' || t.starts_with("- ") || t.starts_with("* ") || t.starts_with("```") ? 1 : 0;
-    s.stack += t.starts_with("at ") || t.starts_with("Caused by:") || t.starts_with("Traceback (") || t.starts_with("File \"") || t.starts_with("goroutine ") || t.find("Exception") != std::string_view::npos ? 1 : 0;
+    s.stack += stack_line(line, t) ? 1 : 0;
     if (t[0] == '{' && t.size() > 10 && (t.back() == '}' || line.size() == 2'000)) {
       ++s.json_objects;
       const bool event = t.find("\"msg\"") != std::string_view::npos || t.find("\"message\"") != std::string_view::npos || t.find("\"log\"") != std::string_view::npos || t.find("\"level\"") != std::string_view::npos ||
@@ -180,63 +205,6 @@ std::string_view magic_of(std::string_view b) noexcept {
   return {};
 }
 
-std::optional<std::string> as_utf8(std::string_view b) {
-  const auto append = [](std::string& out, std::uint32_t c) {
-    if (c < 0x80) {
-      out += static_cast<char>(c);
-    } else if (c < 0x800) {
-      out += static_cast<char>(0xC0 | (c >> 6));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-      out += static_cast<char>(0xE0 | (c >> 12));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-      out += static_cast<char>(0xF0 | (c >> 18));
-      out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    }
-  };
-  const bool little = b.substr(0, 2) == "\xFF\xFE", big = b.substr(0, 2) == "\xFE\xFF";
-  if (little || big) {
-    std::string out;
-    out.reserve(b.size());
-    for (std::size_t i = 2; i + 1 < b.size(); i += 2) {
-      const auto unit = [&](std::size_t at) {
-        const auto x = static_cast<unsigned char>(b[at]), y = static_cast<unsigned char>(b[at + 1]);
-        return static_cast<std::uint32_t>(little ? x | (y << 8) : (x << 8) | y);
-      };
-      auto c = unit(i);
-      if (c >= 0xD800 && c < 0xDC00 && i + 3 < b.size()) {
-        const auto low = unit(i + 2);
-        if (low >= 0xDC00 && low < 0xE000) {
-          c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-          i += 2;
-        }
-      }
-      append(out, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
-    }
-    return out;
-  }
-  if (is_valid_utf8(b))
-    return std::nullopt;
-  // Few wrong bytes among many right ones are damage; otherwise it is Latin-1.
-  std::size_t high = 0, lead = 0;
-  for (std::size_t i = 0; i < b.size(); ++i) {
-    const auto c = static_cast<unsigned char>(b[i]);
-    high += c >= 0x80 ? 1 : 0;
-    lead += c >= 0xC2 && i + 1 < b.size() && (static_cast<unsigned char>(b[i + 1]) & 0xC0) == 0x80 ? 2 : 0;
-  }
-  if (lead * 2 > high)
-    return std::nullopt;
-  std::string out;
-  out.reserve(b.size() + high);
-  for (char c : b)
-    append(out, static_cast<unsigned char>(c));
-  return out;
-}
-
 classification classify(std::string_view name, std::string_view mime, std::string_view bytes) {
   classification c;
   std::array<double, data_types> points{};
@@ -258,11 +226,16 @@ classification classify(std::string_view name, std::string_view mime, std::strin
     return decided(data_type::unanalyzable, magic, "The content begins as " + std::string{magic} + "; archives are opened before this.", 0.95);
 
   auto head = bytes.substr(0, bytes_looked_at);
-  const auto converted = as_utf8(head);
-  if (converted)
-    head = *converted;
+  const auto encoding = encoding_of(head, head.size() < bytes.size());
+  const bool wide = is_wide(encoding);
+  const bool converted = encoding != text_encoding::utf8;
+  std::string as_text;
+  if (converted) {
+    utf8_converter converter{encoding};
+    converter.feed(head, as_text);
+    head = as_text;
+  }
   // Counted in the bytes as they came, unless they are two to a character.
-  const bool wide = bytes.substr(0, 2) == "\xFF\xFE" || bytes.substr(0, 2) == "\xFE\xFF";
   const auto counted = wide ? head : bytes.substr(0, bytes_looked_at);
   std::size_t odd = 0;
   for (char x : counted) {
@@ -284,6 +257,8 @@ classification classify(std::string_view name, std::string_view mime, std::strin
   // Logs
   const double log_share = static_cast<double>(s.log_like) / rows;
   give(data_type::logs_and_errors, 4.5 * log_share + (s.times > 0 && s.levels > 0 && log_share > 0.3 ? 1 : 0) + 2.5 * std::min(1.0, 2.5 * static_cast<double>(s.stack) / rows));
+  if (s.stack >= 3 && s.stack * 2 >= s.rows)
+    give(data_type::logs_and_errors, 2.5); // nothing but a crash
   if (s.json_objects >= 2 && s.json_objects * 2 > s.rows && s.json_events * 2 > s.json_objects)
     give(data_type::logs_and_errors, 5);
   // Metrics
@@ -293,7 +268,9 @@ classification classify(std::string_view name, std::string_view mime, std::strin
   if (s.tabular >= 3)
     give(data_type::metrics_and_performance, 5 * static_cast<double>(s.tabular) / rows + (has_letters_header ? 0.5 : 0)), format = "csv";
   const auto has = [&](std::string_view x) { return head.find(x) != std::string_view::npos; };
-  if ((has("procs ") && has("swpd")) || has("avg-cpu:") || (has("top - ") && has("load average:")) || (first.starts_with("Linux ") && (has("%idle") || has("runq-sz") || has("kbmemfree") || has("rxpck/s") || has("tps"))))
+  if ((has("procs ") && has("swpd")) || has("avg-cpu:") || (has("top - ") && has("load average:")) ||
+      (first.starts_with("Linux ") && (has("%idle") || has("runq-sz") || has("kbmemfree") || has("rxpck/s") || has("tps") || (has("%CPU") && has("Command")) || has("kB_rd/s"))) ||
+      (first.starts_with("total ") && has(" used ") && has(" free ") && has("Mem:")) || (first.starts_with("Filesystem") && has("Mounted on")))
     give(data_type::metrics_and_performance, 8), format = "system";
   const auto trace = trace_format_of(head);
   if (trace != trace_format::none)
@@ -304,10 +281,15 @@ classification classify(std::string_view name, std::string_view mime, std::strin
       digits += is_digit(x) ? 1 : 0;
     const double digit_share = static_cast<double>(digits) / static_cast<double>(std::min<std::size_t>(head.size(), 16'384));
     const bool samples = has("\"resultType\"") || has("\"datapoints\"") || has("\"values\"") || has("\"timestamp\"") || has("\"time\"") || has("\"ts\"");
+    // One time after another, with numbers beside them.
+    std::size_t stamps = 0;
+    for (const std::string_view key : {"\"timestamp\":", "\"time\":", "\"ts\":", "\"t\":"})
+      for (auto at = head.find(key); at != std::string_view::npos && stamps < 3; at = head.find(key, at + 1))
+        ++stamps;
     if (has("\"resultType\"") && has("\"metric\""))
       give(data_type::metrics_and_performance, 7);
-    else if (samples && digit_share > 0.25 && s.json_events == 0)
-      give(data_type::metrics_and_performance, 4.5);
+    else if (samples && digit_share > (stamps >= 3 ? 0.15 : 0.25) && s.json_events == 0 && !has("\"message\"") && !has("\"msg\""))
+      give(data_type::metrics_and_performance, first[0] == '[' && stamps >= 3 ? 6.5 : 4.5);
     else if (digit_share > 0.5)
       give(data_type::metrics_and_performance, 3.5);
   }
@@ -327,6 +309,15 @@ classification classify(std::string_view name, std::string_view mime, std::strin
     case config_format::env: p = 3.5; break;
     case config_format::properties: p = 2; break;
     case config_format::unknown: break;
+    }
+    // A name alone makes nothing a configuration: the beginning must read as one.
+    if (config == config_format::yaml || config == config_format::json || config == config_format::toml || config == config_format::ini) {
+      const auto looked = head.substr(0, config_bytes_parsed);
+      const auto parsed = parse_config(config, looked);
+      if (parsed.error && parsed.error->at < looked.size() / 2)
+        p *= parsed.nodes.size() > 8 ? 0.8 : 0.25; // what breaks off late is a configuration with a mistake
+      else if (parsed.first() != 0 && parsed.nodes[parsed.first()].kind == node_kind::string)
+        p *= 0.2; // any words are one value of YAML
     }
     p *= 1 - 0.7 * std::min(1.0, log_share) - 0.4 * std::min(1.0, static_cast<double>(s.prose) / rows);
     give(data_type::structured_config, p);
@@ -349,7 +340,7 @@ classification classify(std::string_view name, std::string_view mime, std::strin
   if (!extension.empty())
     for (auto& h : hints)
       if (h.endings.find("|" + extension + "|") != std::string_view::npos && h.type != data_type::visual_evidence)
-        give(h.type, h.type == data_type::unstructured_text ? 0.9 : 1.6);
+        give(h.type, h.type == data_type::unstructured_text ? 0.9 : h.type == data_type::logs_and_errors && s.log_like + s.stack == 0 ? 0.5 : 1.6);
   const auto base = ascii_lower(name.substr(name.find_last_of("/\\") == std::string_view::npos ? 0 : name.find_last_of("/\\") + 1));
   if (base == "dockerfile" || base == "makefile" || base == "jenkinsfile" || base == "nginx.conf" || base.starts_with(".env") || base == "docker-compose.yml")
     give(data_type::structured_config, 2.5);

@@ -207,8 +207,9 @@ std::string counted(std::size_t n, std::string_view one, std::string_view many) 
 
 } // namespace
 
-extraction extract_config(std::string_view name, std::string_view text, std::string_view earlier) {
+extraction extract_config(std::string_view name, std::string_view text, std::string_view earlier, std::string_view earlier_name) {
   extraction x;
+  const auto before_it = earlier_name.empty() ? std::string{"the earlier version"} : "the earlier version " + to_valid_utf8(earlier_name.substr(0, 255));
   x.type = data_type::structured_config;
   const auto format = config_format_of(name, text);
   x.format = to_string(format);
@@ -267,6 +268,10 @@ extraction extract_config(std::string_view name, std::string_view text, std::str
     if (shortened)
       x.shortened = "more differences than are compared";
     x.facts.emplace_back("changes", std::to_string(changes.size()));
+    if (!earlier_name.empty())
+      x.facts.emplace_back("compared_with", to_valid_utf8(earlier_name.substr(0, 255)));
+    if (before.refused || before.error)
+      x.facts.emplace_back("earlier_version", before.refused ? "cannot be compared: " + *before.refused : "does not parse: only what was read of it is compared");
     for (std::size_t i = 0; i < changes.size() && i < 15; ++i) {
       auto& c = changes[i];
       finding f;
@@ -306,7 +311,7 @@ extraction extract_config(std::string_view name, std::string_view text, std::str
     if (doc.error)
       x.summary += "It does not parse: line " + std::to_string(doc.error->line) + ", " + doc.error->message + ". ";
     if (!earlier.empty())
-      x.summary += changes.empty() ? "Nothing changed in meaning since the earlier version. " : counted(changes.size(), "setting", "settings") + " changed since the earlier version. ";
+      x.summary += changes.empty() ? "Nothing changed in meaning since " + before_it + ". " : counted(changes.size(), "setting", "settings") + " changed since " + before_it + ". ";
     x.summary += x.findings.empty() ? "No known danger found." : counted(by_weight[2], "danger", "dangers") + ", " + counted(by_weight[1], "warning", "warnings") + ". First: " + x.findings.front().title;
   }
   x.insights.push_back({"Format " + x.format + ", " + counted(values, "value", "values") + (objects.empty() ? "" : ", " + counted(objects.size(), "object", "objects")) + ".", {}});
@@ -321,7 +326,7 @@ extraction extract_config(std::string_view name, std::string_view text, std::str
     x.insights.push_back({keys.empty() ? "No settings could be read." : "Top-level keys: " + keys + ".", {}});
   }
   if (!changes.empty()) {
-    x.full += "Changes since the earlier version, most important first\n";
+    x.full += "Changes since " + before_it + ", most important first\n";
     for (std::size_t i = 0; i < changes.size() && x.full.size() < full_bytes_max / 2; ++i)
       x.full += "  " + std::string{to_string(changes[i].kind)} + " " + changes[i].path + ": " + changes[i].before + " -> " + changes[i].after + "\n";
   }

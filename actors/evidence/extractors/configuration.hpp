@@ -35,7 +35,7 @@ std::vector<config_change> diff_config(const document& before, std::string_view 
 /// Dangers in a tree; findings are not yet in final order.
 std::vector<finding> lint_config(config_format format, const document& doc, const lines& text);
 
-/// `earlier`: the same file's text before, empty when there is none.
-extraction extract_config(std::string_view name, std::string_view text, std::string_view earlier = {});
+/// `earlier`: the same file's text before, empty when there is none; `earlier_name` is what people know it by.
+extraction extract_config(std::string_view name, std::string_view text, std::string_view earlier = {}, std::string_view earlier_name = {});
 
 } // namespace fm::extractors

@@ -172,7 +172,29 @@ private:
         say(e, weight::danger, "saturation", s.name + " was at 95 % or more of its ceiling in " + std::to_string(count) + " of " + std::to_string(s.v.size()) + " samples, first " + when(s, at) + ".",
             cite(s, at, at + run - 1), 4 + static_cast<double>(count) / static_cast<double>(s.v.size()));
         mark(s, at, s.name + " is saturated");
+      } else if (*ceiling - e.stats.last <= 0.1 * *ceiling && (iequals(s.name.substr(0, 4), "use%") || holds(s.name, "disk") || holds(s.name, "filesystem") || holds(s.name, "inode") || holds(s.name, "%fsused"))) {
+        // A disk does not come back by itself, as a busy processor does.
+        say(e, weight::warning, "saturation", s.name + " is at " + percent(e.stats.last / *ceiling) + " " + when(s, s.v.size() - 1) + ".", cite(s, s.v.size() - 1, s.v.size() - 1), 3.5);
       }
+      return;
+    }
+    const auto base = std::string_view{s.name}.substr(0, s.name.find('{'));
+    if (iequals(base, "up") && e.stats.min == 0 && e.stats.max <= 1 && s.v.size() > 2) {
+      const auto [count, run, at] = run_of([](double v) { return v == 0; });
+      say(e, weight::danger, "target_down", s.name + " was down in " + std::to_string(count) + " of " + std::to_string(s.v.size()) + " samples, " + std::to_string(run) + " on end " + when(s, at) + ".", cite(s, at, at + run - 1), 6);
+      mark(s, at, s.name + " is down");
+      return;
+    }
+    if (base == "si" || base == "so" || base == "pswpin/s" || base == "pswpout/s") {
+      const auto [count, run, at] = run_of([](double v) { return v > 0; });
+      if (count * 10 >= s.v.size() && count > 0)
+        say(e, weight::warning, "swapping", "Memory is swapped (" + s.name + ") in " + std::to_string(count) + " of " + std::to_string(s.v.size()) + " samples, up to " + short_number(e.stats.max) + ", longest " + when(s, at) + ".", cite(s, at, at + run - 1), 4);
+      return;
+    }
+    if (base == "wa" || base == "%iowait" || base == "cpu wa") {
+      const auto [count, run, at] = run_of([](double v) { return v >= 30; });
+      if (count > 0 && e.stats.max <= 100.5 && (run >= 3 || s.v.size() < 6))
+        say(e, weight::warning, "io_wait", "The CPU waited for disks 30 % of its time or more in " + std::to_string(count) + " of " + std::to_string(s.v.size()) + " samples, first " + when(s, at) + ".", cite(s, at, at + run - 1), 4);
       return;
     }
     if ((holds(s.name, "%idle") || iequals(s.name, "id") || holds(s.name, "%cpu id")) && e.stats.max <= 100.5 && e.stats.max > 20) {

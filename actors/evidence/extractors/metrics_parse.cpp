@@ -144,6 +144,63 @@ std::optional<double> time_of(std::string_view s, bool& zone_known) {
   return static_cast<double>(t->at_ms);
 }
 
+/// "12:00:05.250" and nothing else, in milliseconds of its day.
+std::optional<double> time_of_day(std::string_view s) {
+  s = trimmed(s);
+  const auto two = [&](std::size_t at, int most) {
+    if (at + 2 > s.size() || !is_digit(s[at]) || !is_digit(s[at + 1]))
+      return -1;
+    const int v = (s[at] - '0') * 10 + (s[at + 1] - '0');
+    return v <= most ? v : -1;
+  };
+  const int h = two(0, 23), m = two(3, 59);
+  if (s.size() < 5 || h < 0 || m < 0 || s[2] != ':')
+    return std::nullopt;
+  double seconds = 0;
+  if (s.size() > 5) {
+    const auto rest = to_number(s.substr(6));
+    if (s[5] != ':' || !rest || *rest < 0 || *rest >= 61)
+      return std::nullopt;
+    seconds = *rest;
+  }
+  return ((h * 60 + m) * 60 + seconds) * 1000;
+}
+
+/// "01/31/2026 12:00:05 PM", "31/01/2026 12:00": which of the first two is the day is the column's to say.
+std::optional<double> slashed_time(std::string_view s, bool day_first) {
+  s = trimmed(s);
+  unsigned part[3] = {};
+  std::size_t at = 0;
+  for (int i = 0; i < 3; ++i) {
+    const auto from = at;
+    while (at < s.size() && is_digit(s[at]) && at - from < 4)
+      part[i] = part[i] * 10 + static_cast<unsigned>(s[at++] - '0');
+    if (at == from || (i < 2 && (at >= s.size() || s[at++] != '/')))
+      return std::nullopt;
+  }
+  const auto month = part[day_first ? 1 : 0], day = part[day_first ? 0 : 1];
+  if (month < 1 || month > 12 || day < 1 || day > 31 || part[2] < 1970 || part[2] > 2199)
+    return std::nullopt;
+  double t = static_cast<double>(days_from_civil(part[2], month, day)) * 86'400'000;
+  auto rest = trimmed(s.substr(at));
+  bool afternoon = false, twelve = false;
+  for (const std::string_view mark : {"AM", "PM", "am", "pm"})
+    if (rest.ends_with(mark)) {
+      twelve = true;
+      afternoon = mark[0] == 'P' || mark[0] == 'p';
+      rest = trimmed(rest.substr(0, rest.size() - 2));
+    }
+  if (rest.empty())
+    return twelve ? std::nullopt : std::optional{t};
+  const auto padded = rest.size() > 1 && rest[1] == ':' ? "0" + std::string{rest} : std::string{rest};
+  auto clock = time_of_day(padded);
+  if (!clock || (twelve && (*clock < 3'600'000 || *clock >= 13 * 3'600'000.0)))
+    return std::nullopt;
+  if (twelve)
+    *clock += (afternoon ? 12 : 0) * 3'600'000.0 - (*clock >= 12 * 3'600'000.0 ? 12 * 3'600'000.0 : 0);
+  return t + *clock;
+}
+
 bool time_named(std::string_view name) {
   const auto n = ascii_lower(name);
   for (const std::string_view word : {"time", "timestamp", "date", "datetime", "ts", "_time", "@timestamp", "epoch", "t", "date_time", "time_stamp", "when", "at"})
@@ -188,13 +245,13 @@ bool read_csv(const lines& all, series_set& out) {
   if (!cells.empty() && cells[0].substr(0, 3) == "\xEF\xBB\xBF")
     cells[0].remove_prefix(3);
   const auto columns = cells.size();
-  bool zone = false;
+  bool zone = false, day_first = false;
   const bool header = std::none_of(cells.begin(), cells.end(), [&](auto c) { return cell_number(c).has_value(); });
   std::vector<std::string> names;
   for (std::size_t i = 0; i < columns; ++i)
     names.emplace_back(header ? std::string{cells[i]} : "column " + std::to_string(i + 1));
   // What each column is: by the first 200 rows.
-  std::vector<std::size_t> numbers(columns), times(columns), filled(columns);
+  std::vector<std::size_t> numbers(columns), times(columns), clocks(columns), days(columns), filled(columns);
   std::vector<std::map<std::string_view, std::size_t>> words(columns);
   std::size_t rows = 0;
   for (auto i = first + (header ? 1 : 0); i < all.size() && rows < 200; ++i) {
@@ -208,8 +265,15 @@ bool read_csv(const lines& all, series_set& out) {
       ++filled[c];
       const bool number = cell_number(cells[c]).has_value();
       numbers[c] += number ? 1 : 0;
-      if (auto t = time_of(cells[c], zone); t && (!number || time_named(names[c]) || !header))
+      if (auto t = time_of(cells[c], zone); t && (!number || time_named(names[c]) || !header)) {
         ++times[c];
+        days[c] += std::fmod(*t, 86'400'000) == 0 && cells[c].size() <= 11 ? 1 : 0;
+      } else if (!number && (slashed_time(cells[c], false) || slashed_time(cells[c], true))) {
+        ++times[c];
+        days[c] += cells[c].size() <= 10 ? 1 : 0;
+        day_first |= !slashed_time(cells[c], false); // the month is named first, unless one of them shows that it is not
+      }
+      clocks[c] += !number && time_of_day(cells[c]) ? 1 : 0;
       if (!number && words[c].size() < 64)
         ++words[c][cells[c].substr(0, 100)];
     }
@@ -223,6 +287,13 @@ bool read_csv(const lines& all, series_set& out) {
   for (std::size_t c = 0; c < columns && time_column == SIZE_MAX; ++c)
     if (times[c] * 10 >= filled[c] * 9 && times[c] > 0)
       time_column = c;
+  // The day in one column and the time of day in another.
+  std::size_t clock_column = SIZE_MAX;
+  for (std::size_t c = 0; c < columns && clock_column == SIZE_MAX; ++c)
+    if (clocks[c] > 0 && clocks[c] * 10 >= filled[c] * 9)
+      clock_column = c;
+  if (time_column != SIZE_MAX && (clock_column == SIZE_MAX || days[time_column] * 10 < times[time_column] * 9))
+    clock_column = clock_column == time_column || time_column == SIZE_MAX ? clock_column : SIZE_MAX;
   // "time" that counts from the start of a test: an axis, but no clock.
   std::size_t elapsed_column = SIZE_MAX;
   for (std::size_t c = 0; c < columns && time_column == SIZE_MAX && elapsed_column == SIZE_MAX; ++c)
@@ -230,7 +301,7 @@ bool read_csv(const lines& all, series_set& out) {
       elapsed_column = c;
   std::vector<std::size_t> values, labels;
   for (std::size_t c = 0; c < columns; ++c) {
-    if (c == time_column || c == elapsed_column || filled[c] == 0)
+    if (c == time_column || c == clock_column || c == elapsed_column || filled[c] == 0)
       continue;
     if (numbers[c] * 10 >= filled[c] * 8)
       values.push_back(c);
@@ -244,7 +315,7 @@ bool read_csv(const lines& all, series_set& out) {
   collector collect{out};
   std::string name;
   std::vector<std::size_t> slots(columns, SIZE_MAX);
-  double row = 0;
+  double row = 0, turned = 0, last_clock = -1;
   bool zones = true;
   for (auto i = first + (header ? 1 : 0); i < all.size() && !collect.full(); ++i) {
     if (trimmed(all[i]).empty())
@@ -253,11 +324,22 @@ bool read_csv(const lines& all, series_set& out) {
     double t = row++;
     if (out.timed) {
       bool z = false;
-      const auto parsed = time_column < cells.size() ? time_of(cells[time_column], z) : std::nullopt;
+      auto parsed = time_column < cells.size() ? time_of(cells[time_column], z) : std::nullopt;
+      if (!parsed && time_column < cells.size())
+        parsed = slashed_time(cells[time_column], day_first);
       if (!parsed)
         continue;
       zones = zones && z;
       t = *parsed;
+      if (clock_column < cells.size())
+        t += time_of_day(cells[clock_column]).value_or(0);
+    } else if (clock_column < cells.size()) { // a time of day alone: an axis that goes on behind midnight
+      const auto clock = time_of_day(cells[clock_column]);
+      if (!clock)
+        continue;
+      turned += last_clock >= 0 && *clock + 43'200'000 < last_clock ? 86'400'000 : 0;
+      last_clock = *clock;
+      t = turned + *clock;
     } else if (elapsed_column < cells.size()) {
       t = cell_number(cells[elapsed_column]).value_or(t);
     }
@@ -584,13 +666,18 @@ bool read_sar(const lines& all, series_set& out) {
     std::string key;
     std::size_t c = 0;
     for (; c < header.size(); ++c) {
-      const bool label = header[c] == "CPU" || header[c] == "IFACE" || header[c] == "DEV" || header[c] == "INTR" || header[c] == "TTY" || header[c] == "NODE" || header[c] == "FILESYSTEM";
+      const bool label = header[c] == "CPU" || header[c] == "UID" || header[c] == "TGID" || header[c] == "TID" || header[c] == "PID" || header[c] == "IFACE" || header[c] == "DEV" || header[c] == "INTR" || header[c] == "TTY" || header[c] == "NODE" || header[c] == "FILESYSTEM";
       if (!label && cell_number(w[used + c]))
         break;
       key += (key.empty() ? "" : ",") + std::string{w[used + c]};
     }
+    if (header.back() == "Command") { // pidstat: the process, by its name and number
+      const auto pid = std::find(header.begin(), header.end(), "PID");
+      key = std::string{w.back()} + (pid == header.end() ? "" : "," + std::string{w[used + static_cast<std::size_t>(pid - header.begin())]});
+    }
     for (; c < header.size(); ++c)
-      collect.put(key.empty() || key == "all" ? header[c] : header[c] + "{" + key + "}", day + t, cell_number(w[used + c]).value_or(NAN), i);
+      if (header[c] != "Command" && header[c] != "CPU")
+        collect.put(key.empty() || key == "all" ? header[c] : header[c] + "{" + key + "}", day + t, cell_number(w[used + c]).value_or(NAN), i);
     ++rows;
   }
   if (rows == 0)
@@ -600,6 +687,55 @@ bool read_sar(const lines& all, series_set& out) {
   out.zone_known = false;
   (void)dated;
   return true;
+}
+
+/// `free`, once or again and again.
+bool read_free(const lines& all, series_set& out) {
+  collector collect{out};
+  std::vector<std::string_view> w;
+  std::vector<std::string> header;
+  double snapshot = -1;
+  for (std::size_t i = 0; i < all.size() && !collect.full(); ++i) {
+    split_blanks(all[i], w);
+    if (w.size() >= 3 && w[0] == "total" && w[1] == "used") {
+      header.assign(w.begin(), w.end());
+      ++snapshot;
+    } else if (!header.empty() && w.size() >= 3 && (w[0] == "Mem:" || w[0] == "Swap:" || w[0] == "Total:")) {
+      const std::string kind = w[0] == "Mem:" ? "mem " : w[0] == "Swap:" ? "swap " : "mem and swap ";
+      for (std::size_t c = 1; c < w.size() && c <= header.size(); ++c)
+        collect.put(kind + header[c - 1], snapshot, cell_number(w[c]).value_or(NAN), i);
+    }
+  }
+  out.format = "free";
+  return snapshot >= 0 && !out.all.empty();
+}
+
+/// `df`, once or again and again, in blocks or for people.
+bool read_df(const lines& all, series_set& out) {
+  collector collect{out};
+  std::vector<std::string_view> w;
+  std::vector<std::string> header;
+  double snapshot = -1;
+  for (std::size_t i = 0; i < all.size() && !collect.full(); ++i) {
+    split_blanks(all[i], w);
+    if (w.size() >= 5 && w[0] == "Filesystem") {
+      header.assign(w.begin(), w.end());
+      if (header.back() == "on" && header.size() > 1)
+        header.pop_back(); // "Mounted on" is one column
+      ++snapshot;
+      continue;
+    }
+    if (header.empty() || w.size() < header.size())
+      continue;
+    std::string mount{w[header.size() - 1]};
+    for (auto c = header.size(); c < w.size(); ++c)
+      mount += " " + std::string{w[c]};
+    for (std::size_t c = 1; c + 1 < header.size(); ++c)
+      if (const auto v = cell_number(w[c]))
+        collect.put((header[c] == "Capacity" ? std::string{"Use%"} : header[c]) + "{" + mount + "}", snapshot, *v, i);
+  }
+  out.format = "df";
+  return snapshot >= 0 && !out.all.empty();
 }
 
 bool read_vmstat(const lines& all, series_set& out) {
@@ -796,6 +932,10 @@ series_set parse_metrics(std::string_view name, std::string_view text) {
     ok = attempt(read_iostat);
   if (!ok && head.find("procs ") != std::string_view::npos && head.find("swpd") != std::string_view::npos)
     ok = attempt(read_vmstat);
+  if (!ok && begins.starts_with("Filesystem") && head.find("Mounted on") != std::string_view::npos)
+    ok = attempt(read_df);
+  if (!ok && begins.starts_with("total ") && head.find("Mem:") != std::string_view::npos)
+    ok = attempt(read_free);
   if (!ok && begins.starts_with("Linux "))
     ok = attempt(read_sar) || attempt(read_iostat);
   if (!ok && (head.find("# TYPE ") != std::string_view::npos || head.find("# HELP ") != std::string_view::npos))
@@ -806,7 +946,7 @@ series_set parse_metrics(std::string_view name, std::string_view text) {
     ok = attempt(read_sar) || (begins.find("Device") != std::string_view::npos && attempt(read_iostat)) || attempt(read_csv) || attempt(read_prometheus);
   if (!ok) {
     out = {};
-    out.problem = "No numbers in a form we know (CSV, JSON, Prometheus, sar, vmstat, iostat, top) were found.";
+    out.problem = "No numbers in a form we know (CSV, JSON, Prometheus, sar, pidstat, vmstat, iostat, top, free, df) were found.";
   }
   std::erase_if(out.all, [](const series& s) { return s.v.empty(); });
   // By time; inputs are mostly sorted already.

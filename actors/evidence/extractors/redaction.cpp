@@ -4,6 +4,7 @@
 #include "actors/evidence/extractors/lines.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace fm::extractors {
 namespace {
@@ -14,6 +15,12 @@ constexpr std::array<std::string_view, sensitive_kinds> names{
 
 constexpr std::size_t token_bytes_max = 4'096;
 constexpr std::size_t key_block_bytes_max = 16'384;
+/// How far anything below looks to the left and to the right of where it stands: a text that comes in pieces needs so
+/// much around every place. A key block is the longest look to the right, the address before an @ and what stands
+/// before a key the longest to the left.
+constexpr std::size_t look_back = 256;
+constexpr std::size_t look_ahead = key_block_bytes_max + 1'024;
+static_assert(look_ahead > token_bytes_max + 1'024);
 
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_token(char c) { return is_alnum(c) || c == '_' || c == '-'; }
@@ -58,12 +65,42 @@ constexpr std::array prefixes{
   prefix{"eyJ", 20, token_bytes_max, sensitive::jwt, true},
 };
 
-class scanner {
+/// Adds ranges, which may overlap, to those that are final. Ranges come by begin, the longer first.
+class range_merger {
 public:
-  scanner(std::string_view text, const redaction_options& options) : s_(text), options_(options) {}
+  static bool before(const sensitive_range& a, const sensitive_range& b) { return a.begin != b.begin ? a.begin < b.begin : a.size != b.size ? a.size > b.size : a.kind < b.kind; }
+  /// True when it lies apart: then the one before it is final.
+  bool apart(const sensitive_range& next) const { return !open_ || next.begin >= open_->end(); }
+  void begin(const sensitive_range& r) { open_ = r; }
+  void extend(const sensitive_range& f) {
+    const auto end = std::max(open_->end(), f.end());
+    if (f.size > open_->size || (is_secret(f.kind) && !is_secret(open_->kind)))
+      open_->kind = f.kind;
+    open_->size = end - open_->begin;
+  }
+  const std::optional<sensitive_range>& open() const { return open_; }
+  void close() { open_.reset(); }
 
-  redaction run() {
-    for (std::size_t at = 0; at < s_.size(); ++at) {
+private:
+  std::optional<sensitive_range> open_;
+};
+
+/// Looks at a window of the text; positions in it are of the window, what is found is counted from the text's begin.
+class sensitive_scanner {
+public:
+  explicit sensitive_scanner(const redaction_options& options) : options_(options) {}
+
+  /// The window, `forgotten` bytes of the one before left out at its left.
+  void look_at(std::string_view window, std::size_t forgotten) {
+    s_ = window;
+    base_ += forgotten;
+    for (auto* p : {&value_end_, &key_end_, &next_end_, &searched_, &dotted_end_, &userinfo_at_})
+      *p -= std::min(*p, forgotten);
+  }
+
+  /// Everything that begins to show between the two places.
+  void run(std::size_t from, std::size_t to) {
+    for (std::size_t at = from; at < to; ++at) {
       const char c = s_[at];
       const bool starts = at == 0 || !is_word(s_[at - 1]);
       if (is_digit(c)) {
@@ -100,35 +137,14 @@ public:
       default: break;
       }
     }
-    return finished();
   }
+  std::vector<sensitive_range>& found() { return found_; } ///< in no order
 
 private:
   void found(std::size_t begin, std::size_t end, sensitive kind) {
     if (is_secret(kind) ? !options_.secrets : !options_.personal && kind != sensitive::ip_address)
       return;
-    found_.push_back({begin, static_cast<std::uint32_t>(end - begin), kind});
-  }
-
-  redaction finished() {
-    std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) {
-      return a.begin != b.begin ? a.begin < b.begin : a.size != b.size ? a.size > b.size : a.kind < b.kind;
-    });
-    redaction r;
-    for (auto& f : found_) {
-      if (!r.ranges.empty() && f.begin < r.ranges.back().end()) {
-        auto& last = r.ranges.back();
-        const auto end = std::max(last.end(), f.end());
-        if (f.size > last.size || (is_secret(f.kind) && !is_secret(last.kind)))
-          last.kind = f.kind;
-        last.size = static_cast<std::uint32_t>(end - last.begin);
-        continue;
-      }
-      r.ranges.push_back(f);
-    }
-    for (auto& f : r.ranges)
-      ++r.counts[static_cast<std::size_t>(f.kind)];
-    return r;
+    found_.push_back({base_ + begin, end - begin, kind});
   }
 
   char peek(std::size_t at) const { return at < s_.size() ? s_[at] : '\0'; }
@@ -405,17 +421,21 @@ private:
       return;
     const auto body = at + word + 16;
     // Found once for all keys before it: many heads and no end must not cost a search each.
-    if (next_end_ != std::string_view::npos && next_end_ < body)
-      next_end_ = s_.find("-----END ", body);
-    const auto stop = next_end_ == std::string_view::npos || next_end_ - body > key_block_bytes_max ? std::string_view::npos : next_end_ - body;
+    if (next_end_ < body) {
+      const auto from = std::max(body, searched_);
+      const auto last = body + key_block_bytes_max;
+      const auto there = from > last ? std::string_view::npos : s_.substr(0, last + 9).find("-----END ", from);
+      next_end_ = there == std::string_view::npos ? 0 : there;
+      searched_ = std::max(searched_, there == std::string_view::npos ? last + 1 : there);
+    }
     std::size_t end = 0;
-    if (stop == std::string_view::npos) {
+    if (next_end_ < body || next_end_ - body > key_block_bytes_max) {
       // Cut off: everything that could still be the key.
       end = std::max(body, std::min(key_end_, s_.size()));
       while (end < s_.size() && end - body < key_block_bytes_max && s_[end] != '-' && (is_base64(s_[end]) || s_[end] == '\n' || s_[end] == '\r' || s_[end] == ' ' || s_[end] == '\\'))
         ++end;
     } else {
-      end = body + stop + 9;
+      end = next_end_ + 9;
       const auto close = s_.substr(end, 64).find("-----");
       end = close == std::string_view::npos ? end : end + close + 5;
     }
@@ -548,7 +568,8 @@ private:
   std::string_view s_;
   redaction_options options_;
   std::vector<sensitive_range> found_;
-  std::size_t value_end_ = 0, key_end_ = 0, next_end_ = 0, dotted_end_ = 0, userinfo_at_ = 0;
+  std::uint64_t base_ = 0; ///< of the window in the text
+  std::size_t value_end_ = 0, key_end_ = 0, next_end_ = 0, searched_ = 0, dotted_end_ = 0, userinfo_at_ = 0;
 };
 
 } // namespace
@@ -557,13 +578,16 @@ std::string_view to_string(sensitive kind) noexcept { return names[static_cast<s
 
 bool redaction::pii_detected() const noexcept {
   // An address of a machine is no personal data by itself.
-  for (auto& r : ranges)
-    if (!is_secret(r.kind) && r.kind != sensitive::ip_address)
+  for (std::size_t k = 0; k < sensitive_kinds; ++k)
+    if (counts[k] > 0 && !is_secret(static_cast<sensitive>(k)) && static_cast<sensitive>(k) != sensitive::ip_address)
       return true;
   return false;
 }
 bool redaction::secrets_detected() const noexcept {
-  return std::any_of(ranges.begin(), ranges.end(), [](auto& r) { return is_secret(r.kind); });
+  for (std::size_t k = 0; k < sensitive_kinds; ++k)
+    if (counts[k] > 0 && is_secret(static_cast<sensitive>(k)))
+      return true;
+  return false;
 }
 
 bool names_a_secret(std::string_view key) noexcept {
@@ -638,24 +662,156 @@ bool iban_valid(std::string_view s) noexcept {
   return rest == 1;
 }
 
+namespace {
+void put_instead(sensitive kind, std::string& out) {
+  out += "[redacted:";
+  out += to_string(kind);
+  out += ']';
+}
+void put_breaks(std::string_view text, std::string& out) {
+  for (char c : text)
+    if (c == '\n' || c == '\r')
+      out += c;
+}
+} // namespace
+
 std::string sanitized(std::string_view text, const redaction& found) {
   std::string out;
   out.reserve(text.size());
   std::size_t at = 0;
   for (auto& r : found.ranges) {
     out += text.substr(at, r.begin - at);
-    out += "[redacted:";
-    out += to_string(r.kind);
-    out += ']';
-    for (char c : text.substr(r.begin, r.size))
-      if (c == '\n' || c == '\r')
-        out += c;
+    put_instead(r.kind, out);
+    put_breaks(text.substr(r.begin, r.size), out);
     at = r.end();
   }
   out += text.substr(at);
   return out;
 }
 
-redaction find_sensitive(std::string_view text, const redaction_options& options) { return scanner{text, options}.run(); }
+redaction find_sensitive(std::string_view text, const redaction_options& options) {
+  sensitive_scanner scanner{options};
+  scanner.look_at(text, 0);
+  scanner.run(0, text.size());
+  auto& found = scanner.found();
+  std::sort(found.begin(), found.end(), range_merger::before);
+  redaction r;
+  range_merger merger;
+  const auto close = [&] {
+    r.ranges.push_back(*merger.open());
+    ++r.counts[static_cast<std::size_t>(merger.open()->kind)];
+    merger.close();
+  };
+  for (auto& f : found) {
+    if (!merger.apart(f)) {
+      merger.extend(f);
+      continue;
+    }
+    if (merger.open())
+      close();
+    merger.begin(f);
+  }
+  if (merger.open())
+    close();
+  return r;
+}
+
+struct sensitive_filter::state {
+  explicit state(const redaction_options& options) : scanner(options) {}
+  sensitive_scanner scanner;
+  range_merger merger;
+  std::string window;
+  std::uint64_t base = 0;    ///< of the window in the text
+  std::uint64_t looked = 0;  ///< in the text: everything before it was looked at
+  std::uint64_t given = 0;   ///< in the text: everything before it was given, or is in `breaks`
+  std::string breaks;        ///< line breaks of the open range that were passed
+  std::array<std::uint64_t, sensitive_kinds> counts{};
+
+  std::string_view part(std::uint64_t from, std::uint64_t to) const { return std::string_view{window}.substr(from - base, to - from); }
+
+  void close(std::string& clean, std::vector<sensitive_range>* ranges) {
+    const auto r = *merger.open();
+    merger.close();
+    pass(r.end());
+    put_instead(r.kind, clean);
+    clean += breaks;
+    breaks.clear();
+    ++counts[static_cast<std::size_t>(r.kind)];
+    if (ranges != nullptr)
+      ranges->push_back(r);
+  }
+  /// Inside the open range: only line breaks are kept.
+  void pass(std::uint64_t to) {
+    if (to <= given)
+      return;
+    put_breaks(part(given, to), breaks);
+    given = to;
+  }
+  void give(std::uint64_t to, std::string& clean) {
+    if (to <= given)
+      return;
+    clean += part(given, to);
+    given = to;
+  }
+
+  void advance(bool last, std::string& clean, std::vector<sensitive_range>* ranges) {
+    const auto end = base + window.size();
+    const auto to = last ? end : end - std::min<std::uint64_t>(end, look_ahead);
+    if (to <= looked && !last)
+      return;
+    scanner.run(looked - base, to - base);
+    looked = to;
+    // What will still be found begins behind this.
+    const auto certain = last ? end : looked - std::min<std::uint64_t>(looked, look_back);
+    auto& found = scanner.found();
+    std::sort(found.begin(), found.end(), range_merger::before);
+    std::size_t n = 0;
+    for (; n < found.size() && (last || found[n].begin < certain); ++n) {
+      if (!merger.apart(found[n])) {
+        merger.extend(found[n]);
+        continue;
+      }
+      if (merger.open())
+        close(clean, ranges);
+      give(found[n].begin, clean);
+      merger.begin(found[n]);
+    }
+    found.erase(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(n));
+    if (merger.open() && (last || merger.open()->end() <= certain))
+      close(clean, ranges);
+    merger.open() ? pass(std::min(certain, merger.open()->end())) : give(certain, clean);
+    const auto keep = std::min(given, looked - std::min<std::uint64_t>(looked, look_back));
+    const auto forgotten = static_cast<std::size_t>(keep - base);
+    window.erase(0, forgotten);
+    base = keep;
+    scanner.look_at(window, forgotten);
+  }
+};
+
+sensitive_filter::sensitive_filter(const redaction_options& options) : state_(std::make_unique<state>(options)) {}
+sensitive_filter::~sensitive_filter() = default;
+
+void sensitive_filter::feed(std::string_view piece, std::string& clean, std::vector<sensitive_range>* ranges) {
+  auto& s = *state_;
+  while (!piece.empty()) {
+    const auto now = piece.substr(0, piece_bytes_max);
+    piece.remove_prefix(now.size());
+    s.window += now;
+    s.scanner.look_at(s.window, 0);
+    // Small pieces wait for each other, or each would move the whole window.
+    if (s.base + s.window.size() >= s.looked + 2 * look_ahead)
+      s.advance(false, clean, ranges);
+  }
+}
+
+std::size_t sensitive_filter::held_bytes() const { return state_->window.size() + state_->breaks.size(); }
+
+redaction sensitive_filter::finish(std::string& clean, std::vector<sensitive_range>* ranges) {
+  auto& s = *state_;
+  s.advance(true, clean, ranges);
+  redaction r;
+  r.counts = s.counts;
+  return r;
+}
 
 } // namespace fm::extractors

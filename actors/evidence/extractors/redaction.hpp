@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +38,10 @@ constexpr bool is_secret(sensitive kind) noexcept { return kind >= sensitive::aw
 
 struct sensitive_range {
   std::uint64_t begin = 0;
-  std::uint32_t size = 0;
+  std::uint64_t size = 0;
   sensitive kind = sensitive::email;
   std::uint64_t end() const noexcept { return begin + size; }
+  bool operator==(const sensitive_range&) const = default;
 };
 
 struct redaction_options {
@@ -58,6 +60,26 @@ struct redaction {
 redaction find_sensitive(std::string_view text, const redaction_options& options = {});
 /// The text with each range replaced by "[redacted:kind]"; line breaks inside a range stay.
 std::string sanitized(std::string_view text, const redaction& found);
+
+/// find_sensitive and sanitized for a text that comes in pieces, cut wherever they are: the same ranges, the same copy.
+/// Holds some 300 KiB, whatever the text and however long its lines are.
+class sensitive_filter {
+public:
+  static constexpr std::size_t piece_bytes_max = 256U << 10; ///< larger ones are taken in parts
+  explicit sensitive_filter(const redaction_options& options = {});
+  ~sensitive_filter();
+  sensitive_filter(const sensitive_filter&) = delete;
+  sensitive_filter& operator=(const sensitive_filter&) = delete;
+  /// Appends to `clean` what is certain by now of the copy, and to `ranges` (when given) what was found in it.
+  void feed(std::string_view piece, std::string& clean, std::vector<sensitive_range>* ranges = nullptr);
+  std::size_t held_bytes() const; ///< of the text, which wait for what follows
+  /// Once, at the end. The counts of everything; its ranges were given on the way.
+  redaction finish(std::string& clean, std::vector<sensitive_range>* ranges = nullptr);
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
 
 /// "PASSWORD", "clientSecret", "api-key": a name whose value should not be seen.
 bool names_a_secret(std::string_view key) noexcept;

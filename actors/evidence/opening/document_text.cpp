@@ -10,13 +10,16 @@
 #include <pugixml.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <functional>
 #include <map>
 #include <vector>
 
 namespace fm::opening {
 namespace {
 
-/// Thrown inside the child only; the first byte of what the child gives says which it was.
+/// Thrown by the readers below; the first byte of what the child gives says which it was.
 struct refusal {
   char kind; ///< I invalid, L too large
   std::string why;
@@ -202,11 +205,52 @@ void walk(const GumboNode* root, std::size_t depth_max, Enter enter, Leave leave
   }
 }
 
+/// The memory of one tree, freed as a whole: the library would free it by recursion, as deep as the document is.
+class tree_memory {
+public:
+  tree_memory() { head_.next = head_.previous = &head_; }
+  ~tree_memory() {
+    while (head_.next != &head_)
+      give_back(this, head_.next + 1);
+  }
+  tree_memory(const tree_memory&) = delete;
+  tree_memory& operator=(const tree_memory&) = delete;
+  static void* take(void* self, std::size_t bytes) {
+    auto* b = static_cast<block*>(std::malloc(sizeof(block) + bytes));
+    if (b == nullptr)
+      std::abort(); // in the child: the library does not look at what it is given
+    auto& head = static_cast<tree_memory*>(self)->head_;
+    b->previous = &head;
+    b->next = head.next;
+    head.next->previous = b;
+    head.next = b;
+    return b + 1;
+  }
+  static void give_back(void*, void* bytes) {
+    if (bytes == nullptr)
+      return;
+    auto* b = static_cast<block*>(bytes) - 1;
+    b->previous->next = b->next;
+    b->next->previous = b->previous;
+    std::free(b);
+  }
+
+private:
+  struct alignas(std::max_align_t) block {
+    block *next, *previous;
+  };
+  block head_;
+};
+
 std::string text_of_html(std::string_view bytes, const document_limits& limits) {
   const auto converted = extractors::as_utf8(bytes);
   const std::string_view html = converted ? std::string_view{*converted} : bytes;
-  // Never destroyed: the library does that by recursion, and the child's end frees it as well.
-  const auto* output = gumbo_parse_with_options(&kGumboDefaultOptions, html.data(), html.size());
+  tree_memory memory;
+  auto options = kGumboDefaultOptions;
+  options.allocator = tree_memory::take;
+  options.deallocator = tree_memory::give_back;
+  options.userdata = &memory;
+  const auto* output = gumbo_parse_with_options(&options, html.data(), html.size());
   if (output == nullptr)
     throw refusal{'I', "The HTML could not be read."};
   text_sink sink{limits.text_bytes_max};
@@ -280,6 +324,8 @@ std::map<std::string, int, std::less<>> heading_styles(const pugi::xml_document&
   return out;
 }
 
+std::string text_of_word(std::string_view document_xml, std::string_view styles_xml, const document_limits& limits);
+
 std::string text_of_docx(std::string_view bytes, const document_limits& limits) {
   if (archive_kind(bytes) != "zip")
     throw refusal{'I', "The file is no DOCX: it is no ZIP archive. (A DOCX with a password is none either.)"};
@@ -291,16 +337,23 @@ std::string text_of_docx(std::string_view bytes, const document_limits& limits) 
   auto opened = open_archive("docx", bytes, zip);
   if (!opened)
     throw refusal{opened.error().code == errc::too_large ? 'L' : 'I', opened.error().detail};
-  pugi::xml_document body, styles;
-  const auto load = [&](std::string_view path, pugi::xml_document& into) {
+  const auto part = [&](std::string_view path) -> std::string_view {
     for (auto& f : opened->files)
       if (f.path == path)
-        return into.load_buffer(f.bytes.data(), f.bytes.size(), pugi::parse_default | pugi::parse_ws_pcdata).status == pugi::status_ok;
-    return false;
+        return f.bytes;
+    return {};
   };
-  if (!load("docx/word/document.xml", body))
+  return text_of_word(part("docx/word/document.xml"), part("docx/word/styles.xml"), limits);
+}
+
+std::string text_of_word(std::string_view document_xml, std::string_view styles_xml, const document_limits& limits) {
+  pugi::xml_document body, styles;
+  const auto load = [](std::string_view xml, pugi::xml_document& into) {
+    return !xml.empty() && into.load_buffer(xml.data(), xml.size(), pugi::parse_default | pugi::parse_ws_pcdata).status == pugi::status_ok;
+  };
+  if (!load(document_xml, body))
     throw refusal{'I', "The file is no DOCX: its word/document.xml is missing or damaged."};
-  const auto levels = load("docx/word/styles.xml", styles) ? heading_styles(styles) : std::map<std::string, int, std::less<>>{};
+  const auto levels = load(styles_xml, styles) ? heading_styles(styles) : std::map<std::string, int, std::less<>>{};
 
   text_sink sink{limits.text_bytes_max};
   const auto enter = [&](const pugi::xml_node& n) {
@@ -398,43 +451,48 @@ outcome<std::string> text_of_pdf(std::string_view bytes, const document_limits& 
   return out;
 }
 
+/// What `read` gives or refuses, as one string for the way out of the child.
+std::string said(const std::function<std::string()>& read) {
+  try {
+    return "T" + read();
+  } catch (const refusal& r) {
+    return r.kind + r.why;
+  }
+}
+outcome<std::string> as_outcome(std::string_view said) {
+  if (said.empty())
+    return make_failure(errc::invalid, "The document could not be read.");
+  if (said.front() != 'T')
+    return make_failure(said.front() == 'L' ? errc::too_large : errc::invalid, std::string{said.substr(1)});
+  auto text = to_valid_utf8(said.substr(1));
+  if (trimmed(text).empty())
+    return make_failure(errc::invalid, "There is no text in this document.");
+  return text;
+}
+
 } // namespace
+
+outcome<std::string> document_text_here(std::string_view format, std::string_view bytes, const document_limits& limits) {
+  return as_outcome(said([&] { return format == "docx" ? text_of_docx(bytes, limits) : text_of_html(bytes, limits); }));
+}
+
+outcome<std::string> docx_text(std::string_view document_xml, std::string_view styles_xml, const document_limits& limits) {
+  return as_outcome(said([&] { return text_of_word(document_xml, styles_xml, limits); }));
+}
 
 outcome<std::string> document_text(std::string_view format, std::string_view bytes, const document_limits& limits) {
   if (format != "pdf" && format != "docx" && format != "html")
     return make_failure(errc::unsupported_media_type, "Documents of the format " + to_valid_utf8(format) + " are not read.");
   if (bytes.size() > limits.file_bytes_max)
     return make_failure(errc::too_large, "A document's file may have " + std::to_string(limits.file_bytes_max) + " bytes.");
-  std::string text;
   if (format == "pdf") {
     auto read = text_of_pdf(bytes, limits);
-    if (!read)
-      return read.error();
-    text = std::move(*read);
-  } else {
-    auto bounds = limits.child;
-    bounds.result_bytes_max = limits.text_bytes_max + 4'096;
-    auto read = run_isolated(
-        [&]() -> std::string {
-          try {
-            return "T" + (format == "docx" ? text_of_docx(bytes, limits) : text_of_html(bytes, limits));
-          } catch (const refusal& r) {
-            return r.kind + r.why;
-          }
-        },
-        bounds);
-    if (!read)
-      return read.error();
-    if (read->empty())
-      return make_failure(errc::invalid, "The document could not be read.");
-    if (read->front() != 'T')
-      return make_failure(read->front() == 'L' ? errc::too_large : errc::invalid, read->substr(1));
-    text = read->substr(1);
+    return read ? as_outcome("T" + *read) : read;
   }
-  text = to_valid_utf8(text);
-  if (trimmed(text).empty())
-    return make_failure(errc::invalid, "There is no text in this document.");
-  return text;
+  auto bounds = limits.child;
+  bounds.result_bytes_max = limits.text_bytes_max + 4'096;
+  auto read = run_isolated([&] { return said([&] { return format == "docx" ? text_of_docx(bytes, limits) : text_of_html(bytes, limits); }); }, bounds);
+  return read ? as_outcome(*read) : read;
 }
 
 } // namespace fm::opening

@@ -23,4 +23,9 @@ struct document_limits {
 /// is cut silently), timed_out, unsupported_media_type (another format).
 outcome<std::string> document_text(std::string_view format, std::string_view bytes, const document_limits& limits = {});
 
+/// What document_text does in its child, in this process, for DOCX and HTML: for callers that are bounded themselves.
+outcome<std::string> document_text_here(std::string_view format, std::string_view bytes, const document_limits& limits = {});
+/// The text of a DOCX by its parts word/document.xml and word/styles.xml (may be empty), in this process.
+outcome<std::string> docx_text(std::string_view document_xml, std::string_view styles_xml, const document_limits& limits = {});
+
 } // namespace fm::opening

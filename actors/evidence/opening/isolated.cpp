@@ -61,6 +61,7 @@ void bound_child(const isolation& b) {
 #endif
   for (int s : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXCPU, SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGCHLD})
     std::signal(s, SIG_DFL);
+  std::signal(SIGXFSZ, SIG_IGN); // fontconfig wants to write its cache: that fails, and it goes on without
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -1,73 +1,135 @@
-// Files are read piece by piece: memory does not grow with them.
+// The same function as the server's, its result printed. Logs of any size pass in pieces.
 #include "config/app/lib/analyze_command.hpp"
 
 #include "actors/evidence/render.hpp"
+#include "actors/files/file_shelf.hpp"
 #include "config/app/lib/commands.hpp"
+#include "config/app/lib/file_analysis.hpp"
+#include "config/app/lib/local_file.hpp"
+#include "config/app/lib/pieces.hpp"
+#include "protocol/base/text.hpp"
 
-#include <fstream>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <unistd.h>
 
 namespace fm::app {
 namespace {
-bool read_into(std::istream& in, evidence::log_analyzer& analyzer) {
-  std::vector<char> buffer(1U << 20);
-  while (in) {
-    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    analyzer.feed({buffer.data(), static_cast<std::size_t>(in.gcount())});
+constexpr std::size_t names_shown_max = 10;
+
+bool coloured(const std::string& wish) {
+  if (wish != "auto")
+    return wish == "always";
+  const char* no = std::getenv("NO_COLOR"); // no-color.org: set and not empty
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) != 0 && (no == nullptr || *no == '\0') && (terminal == nullptr || std::string_view{terminal} != "dumb");
+}
+
+/// What a file says of itself may not command the terminal.
+std::string plain(std::string_view text) {
+  auto out = to_valid_utf8(text);
+  for (auto& c : out)
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == '\x7f')
+      c = '?';
+  return out;
+}
+
+/// Every line's template, whatever the file is: for scoring, so nothing is taken out and nothing left.
+outcome<void> print_assignments(const byte_source& file) {
+  evidence::limits bounds;
+  bounds.assignments = true;
+  evidence::log_analyzer analyzer{bounds};
+  const auto reader = pieces_of(file)();
+  for (;;) {
+    const auto piece = reader->next();
+    if (!piece)
+      return piece.error();
+    if (piece->empty())
+      break;
+    analyzer.feed(*piece);
   }
-  return !in.bad();
+  const auto a = analyzer.finish();
+  std::string out;
+  for (std::size_t i = 0; i < a.assignments.size(); ++i) {
+    out.append(std::to_string(i + 1)).append(1, '\t').append(std::to_string(a.assignments[i])).append(1, '\n');
+    if (out.size() > (64U << 10)) {
+      std::cout << out;
+      out.clear();
+    }
+  }
+  std::cout << out;
+  return {};
+}
+
+void print_members(const examined_file& x, bool colour) {
+  const auto paint = [&](const char* code, const std::string& s) { return colour ? "\033[" + std::string{code} + "m" + s + "\033[0m" : s; };
+  std::cout << paint("1", plain(x.summary)) << "\n";
+  for (auto& m : x.members)
+    std::cout << "  " << paint(m.data_type.empty() ? "33" : "1", plain(m.path)) << "  " << (m.bytes > 0 || !m.data_type.empty() ? std::to_string(m.bytes) + " bytes, " : "")
+              << (m.data_type.empty() ? "left out" : m.data_type) << ": " << plain(m.said) << "\n";
+  std::cout << "\n" << plain(x.text);
+}
+
+void print(const examined_file& x, const analyze_options& o, bool colour) {
+  if (x.log) {
+    std::cout << evidence::render_text(*x.log, colour);
+    if (o.templates)
+      std::cout << "\n" << evidence::render_templates(*x.log, 100);
+  } else if (x.extraction) {
+    std::cout << extractors::render_text(*x.extraction, colour);
+  } else if (!x.members.empty()) {
+    print_members(x, colour);
+  }
 }
 } // namespace
 
 int analyze(const analyze_options& o) {
   int code = exit_done;
+  const bool colour = coloured(o.colour);
   std::map<std::string, std::vector<std::string>> seen_in; // suspicious names that run through several files
-  for (auto& file : o.files) {
-    evidence::limits bounds;
-    bounds.assignments = o.assignments;
-    evidence::log_analyzer analyzer{bounds};
-    bool good = false;
-    if (file == "-") {
-      good = read_into(std::cin, analyzer);
-    } else {
-      std::ifstream in{file, std::ios::binary};
-      good = in && in.peek() != std::ifstream::traits_type::eof() ? read_into(in, analyzer) : static_cast<bool>(in) || in.eof();
-    }
-    if (!good) {
-      std::cerr << "faultmaven: " << file << " cannot be read.\n";
+  for (auto& path : o.files) {
+    const auto file = local_file::open(path);
+    if (!file) {
+      std::cerr << "faultmaven: " << file.error().detail << "\n";
       code = exit_usage;
       continue;
     }
-    const auto result = analyzer.finish();
+    const auto failed = [&](const std::string& why, int kind) {
+      std::cerr << "faultmaven: " << (path == "-" ? "standard input" : path) << ": " << plain(why) << "\n";
+      code = std::max(code, kind);
+    };
     if (o.assignments) {
-      std::cout << evidence::render_assignments(result);
+      if (auto printed = print_assignments(*file); !printed)
+        failed(printed.error().detail, exit_usage);
       continue;
     }
+    const auto x = examine_file({path == "-" ? "stdin" : safe_file_name(path), o.content_type, o.type, *file, {}, {}, {}});
+    if (!x.error.empty())
+      failed(x.error, exit_not_in_order);
     if (o.json) {
-      std::cout << evidence::render_json(result) << "\n";
+      std::cout << (x.json.empty() ? "{}" : x.json) << "\n";
       continue;
     }
     if (o.files.size() > 1)
-      std::cout << "== " << file << "\n";
-    std::cout << evidence::render_text(result, ::isatty(STDOUT_FILENO) != 0);
-    if (o.templates)
-      std::cout << "\n" << evidence::render_templates(result, 100);
-    for (auto& id : result.identifiers)
-      seen_in[id.kind + " " + id.value].push_back(file);
+      std::cout << "== " << path << "\n";
+    print(x, o, colour);
+    if (x.log)
+      for (auto& id : x.log->identifiers)
+        seen_in[id.kind + " " + id.value].push_back(path);
   }
   if (o.files.size() > 1 && !o.json && !o.assignments) {
     std::size_t n = 0;
     for (auto& [name, files] : seen_in)
-      if (files.size() > 1 && ++n <= 10) {
-        std::cout << (n == 1 ? "== across files\n" : "") << "  " << name << " goes along with errors in";
+      if (files.size() > 1 && ++n <= names_shown_max) {
+        std::cout << (n == 1 ? "== across files\n" : "") << "  " << plain(name) << " goes along with errors in";
         for (auto& f : files)
           std::cout << " " << f;
         std::cout << "\n";
       }
   }
-  return code;
+  std::cout.flush();
+  return std::cout ? code : exit_usage;
 }
 
 } // namespace fm::app
