@@ -20,6 +20,7 @@ namespace fm::evidence {
 namespace {
 constexpr std::size_t layout_sample_bytes = 64U << 10;
 constexpr std::size_t ranges_max = 64;
+constexpr std::size_t pattern_bytes_max = 80; ///< of a template, in a finding's title
 constexpr std::size_t hints_max = 10;  ///< kinds of line that only hint at trouble, in logs that know no levels
 constexpr std::size_t changes_max = 4; ///< of a kind, in the findings
 constexpr std::size_t scene_lines = 10;
@@ -526,7 +527,7 @@ struct log_analyzer::state {
   /// Level changes and bursts of kinds of lines, and of errors as a whole. A line is cited where the kind first comes, or
   /// the first line of the part where its level changes.
   template <class Add>
-  void find_changes(const Add& add) const {
+  void find_changes(const Add& add) {
     const std::string unit = a.grid.timed ? " a minute" : " in 1,000 lines";
     if (const auto c = find_level_change(a.errors_over_time))
       add("level_shift", "Errors " + std::string{c->after > c->before ? "rise" : "fall"} + " from " + rate(c->before) + " to " + rate(c->after) + unit + " at " + name_of_part(c->at),
@@ -540,24 +541,27 @@ struct log_analyzer::state {
       if (const auto c = find_level_change(t.over_time))
         changed.push_back({&t, *c});
     std::stable_sort(changed.begin(), changed.end(), [](auto& x, auto& y) { return x.t->trouble != y.t->trouble ? x.t->trouble > y.t->trouble : x.c.evidence > y.c.evidence; });
+    const auto tell = [&](const char* kind, const log_template& t, const std::string& what, const line_ref& line, std::uint64_t count, double score) {
+      const auto name = t.pattern.substr(0, utf8_floor(t.pattern, std::min(t.pattern.size(), pattern_bytes_max)));
+      add(kind, "\"" + name + "\"" + what, line, count, score);
+      a.findings.back().about = t.id;
+      a.findings.back().about_bytes = name.size();
+    };
     for (std::size_t i = 0; i < std::min<std::size_t>(changed.size(), changes_max); ++i) {
       const auto& [t, c] = changed[i];
-      const auto name = "\"" + t->pattern.substr(0, utf8_floor(t->pattern, std::min<std::size_t>(t->pattern.size(), 80))) + "\"";
       const double score = 45 + 3 * t->trouble + std::min(9.0, std::log2(1 + c.evidence));
       if (c.before == 0)
-        add("appears", name + " comes " + rate(c.after) + " times" + unit + " from " + name_of_part(c.at) + " on, never before", t->first, t->count, score + 4);
+        tell("appears", *t, " comes " + rate(c.after) + " times" + unit + " from " + name_of_part(c.at) + " on, never before", t->first, t->count, score + 4);
       else if (c.after == 0)
-        add("vanishes", name + " came " + rate(c.before) + " times" + unit + " and never again after " + name_of_part(c.at), t->last, t->count, score + 6);
+        tell("vanishes", *t, " came " + rate(c.before) + " times" + unit + " and never again after " + name_of_part(c.at), t->last, t->count, score + 6);
       else
-        add("level_shift", name + (c.after > c.before ? " rises" : " falls") + " from " + rate(c.before) + " to " + rate(c.after) + unit + " at " + name_of_part(c.at),
-            line_of(c.at), t->count, score);
+        tell("level_shift", *t, (c.after > c.before ? " rises from " : " falls from ") + rate(c.before) + " to " + rate(c.after) + unit + " at " + name_of_part(c.at), line_of(c.at), t->count, score);
     }
     std::size_t n = 0;
     for (auto& t : a.templates)
       if (const auto b = find_burst(t.over_time); b && t.trouble >= 2 && n < changes_max) {
         ++n;
-        add("burst", "\"" + t.pattern.substr(0, utf8_floor(t.pattern, std::min<std::size_t>(t.pattern.size(), 80))) + "\": " + std::to_string(b->count) + " of its " + std::to_string(t.count) + " lines come at once at " + name_of_part(b->at),
-            t.worst, b->count, 58 + 2 * t.trouble);
+        tell("burst", t, ": " + std::to_string(b->count) + " of its " + std::to_string(t.count) + " lines come at once at " + name_of_part(b->at), t.worst, b->count, 58 + 2 * t.trouble);
       }
   }
 

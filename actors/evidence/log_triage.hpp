@@ -60,6 +60,8 @@ struct finding {
   line_ref line;     ///< the line to look at
   std::uint64_t count = 1;
   double score = 0;
+  std::optional<std::uint32_t> about; ///< the template that the title begins with, in quotes
+  std::size_t about_bytes = 0;        ///< of it, without the quotes
 };
 
 /// One kind of line that deserves a look; `lines` lists where, in ranges, 64 at most.

@@ -1,6 +1,8 @@
 // Quotes are compared with the log while it passes, and meet the ranges that lie on their lines.
 #include "actors/evidence/extractors/redacted_quotes.hpp"
 
+#include "protocol/base/text.hpp"
+
 #include <algorithm>
 #include <unordered_map>
 
@@ -82,6 +84,11 @@ void redacted_quotes::finish() {
       }
     t.pattern = clean(t.pattern);
   }
+  for (auto& f : a_.findings) // titles begin with the pattern as it was
+    if (f.about) {
+      const auto& pattern = a_.templates[*f.about].pattern;
+      f.title = "\"" + pattern.substr(0, utf8_floor(pattern, std::min(pattern.size(), f.about_bytes))) + "\"" + f.title.substr(f.about_bytes + 2);
+    }
   for (auto& q : quotes_) {
     auto& l = *q.line;
     if (q.differs) {
