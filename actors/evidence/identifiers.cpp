@@ -103,14 +103,26 @@ void identifier_table::look_at(std::string_view m, const std::vector<masker::pie
   }
 }
 
-std::vector<identifier> identifier_table::finish() const {
+std::vector<identifier> identifier_table::all(std::size_t most) const {
   std::vector<identifier> out;
   for (auto& [value, f] : known_)
-    if (f.bad > 0 && f.count >= 2)
+    if (f.count >= 2 || f.bad > 0)
       out.push_back({f.kind, value, f.count, f.bad, f.first, f.last});
-  std::sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.bad != b.bad ? a.bad > b.bad : a.count != b.count ? a.count < b.count : a.value < b.value; });
-  if (out.size() > 50)
-    out.resize(50);
+  std::sort(out.begin(), out.end(), [](auto& a, auto& b) {
+    if (a.bad != b.bad)
+      return a.bad > b.bad;
+    if (a.count != b.count)
+      return a.bad > 0 ? a.count < b.count : a.count > b.count;
+    return a.value < b.value;
+  });
+  out.resize(std::min(out.size(), most));
+  return out;
+}
+
+std::vector<identifier> identifier_table::finish() const {
+  auto out = all(SIZE_MAX);
+  std::erase_if(out, [](auto& i) { return i.bad == 0 || i.count < 2; });
+  out.resize(std::min<std::size_t>(out.size(), 50));
   return out;
 }
 

@@ -93,7 +93,9 @@ file_marks marks_of_log(const analysis& a) {
       break;
     const auto& t = a.templates[item.template_id];
     const std::string_view line = t.worst.text;
-    auto mark = mark_of(line.substr(std::min(parse_header(line).message, line.size())));
+    const auto h = parse_header(line);
+    const auto at = std::min(h.message, line.size());
+    auto mark = mark_of(line.substr(at, std::min(h.message_end, line.size()) - at));
     if (!mark.empty() && known.insert(mark).second)
       out.lines.push_back({std::move(mark), std::clamp(t.trouble, 1, 5)});
   }

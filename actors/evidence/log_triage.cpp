@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t layout_sample_bytes = 64U << 10;
 constexpr std::size_t ranges_max = 64;
 constexpr std::size_t pattern_bytes_max = 80; ///< of a template, in a finding's title
+constexpr std::size_t names_max = 500;
 constexpr std::size_t hints_max = 10;  ///< kinds of line that only hint at trouble, in logs that know no levels
 constexpr std::size_t changes_max = 4; ///< of a kind, in the findings
 constexpr std::size_t scene_lines = 10;
@@ -631,6 +632,7 @@ struct log_analyzer::state {
     make_templates();
     make_findings();
     a.identifiers = names.finish();
+    a.names = names.all(names_max);
     return std::move(a);
   }
 };

@@ -112,7 +112,8 @@ struct analysis {
   std::vector<finding> findings; ///< best first
   std::vector<look_item> look_first;
   std::uint64_t look_first_lines = 0; ///< how many lines those templates cover
-  std::vector<identifier> identifiers; ///< most suspicious first, 50 at most
+  std::vector<identifier> identifiers; ///< those that go along with errors, most suspicious first, 50 at most
+  std::vector<identifier> names;       ///< these and others, to be looked for in other files; 500 at most
   std::vector<crime_scene> scenes;
 
   const std::string& text(const line_ref& l) const { return l.text; }

@@ -68,6 +68,27 @@ struct file_marks {
   bool operator==(const file_marks&) const = default;
 };
 
+/// What ties a file to others of its case: how its kinds of lines come over time, and the names that run through it.
+struct kind_over_time {
+  std::string pattern;
+  int trouble = 0; ///< 0 nothing to 5 worst
+  std::uint64_t count = 0, first_line = 0, last_line = 0;
+  std::vector<std::uint32_t> counts; ///< in the parts of file_threads
+  bool operator==(const kind_over_time&) const = default;
+};
+struct followed_name {
+  std::string kind, value; ///< request, host, ip, uuid, block, job, pod, user
+  std::uint64_t count = 0, errors = 0, first_line = 0, last_line = 0;
+  bool operator==(const followed_name&) const = default;
+};
+struct file_threads {
+  std::int64_t begin_s = 0; ///< UTC seconds of the first part, a whole multiple of the width
+  std::int64_t width_s = 0; ///< of a part, a power of two; 0 = the file has no times
+  std::vector<kind_over_time> kinds;
+  std::vector<followed_name> names;
+  bool operator==(const file_threads&) const = default;
+};
+
 /// What the case knows already that helps to read another file.
 struct file_context {
   std::string earlier_name; ///< the newest earlier file of the same name; empty = none
@@ -95,6 +116,7 @@ struct file_analysis {
   std::string error; ///< why it could not be processed; empty = it could
   std::vector<timeline_moment> moments; ///< in order
   file_marks marks;
+  file_threads threads;
   std::string redaction; ///< as of the file
   std::uint64_t sanitized_bytes = 0; ///< what the sink was given, when redaction is "copy"; its lines are those of the file
   std::string stack_text; ///< lines of its stack traces, for the sources they name; 16 KiB at most

@@ -104,8 +104,9 @@ void redacted_quotes::finish() {
     if (!inside.ranges.empty())
       l.text = sanitized(l.text, inside);
   }
-  for (auto& i : a_.identifiers)
-    i.value = clean(i.value);
+  for (auto* list : {&a_.identifiers, &a_.names})
+    for (auto& i : *list)
+      i.value = clean(i.value);
 }
 
 } // namespace fm::extractors

@@ -1,6 +1,7 @@
 // The same function as the server's, its result printed. Logs of any size pass in pieces.
 #include "config/app/lib/analyze_command.hpp"
 
+#include "actors/evidence/across_files.hpp"
 #include "actors/evidence/render.hpp"
 #include "actors/files/file_shelf.hpp"
 #include "config/app/lib/commands.hpp"
@@ -11,13 +12,10 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <map>
 #include <unistd.h>
 
 namespace fm::app {
 namespace {
-constexpr std::size_t names_shown_max = 10;
-
 bool coloured(const std::string& wish) {
   if (wish != "auto")
     return wish == "always";
@@ -87,7 +85,7 @@ void print(const examined_file& x, const analyze_options& o, bool colour) {
 int analyze(const analyze_options& o) {
   int code = exit_done;
   const bool colour = coloured(o.colour);
-  std::map<std::string, std::vector<std::string>> seen_in; // suspicious names that run through several files
+  std::vector<evidence::threaded_file> seen; // what may tie the files together
   for (auto& path : o.files) {
     const auto file = local_file::open(path);
     if (!file) {
@@ -114,19 +112,16 @@ int analyze(const analyze_options& o) {
     if (o.files.size() > 1)
       std::cout << "== " << path << "\n";
     print(x, o, colour);
-    if (x.log)
-      for (auto& id : x.log->identifiers)
-        seen_in[id.kind + " " + id.value].push_back(path);
+    seen.push_back({{}, path, x.threads});
   }
-  if (o.files.size() > 1 && !o.json && !o.assignments) {
-    std::size_t n = 0;
-    for (auto& [name, files] : seen_in)
-      if (files.size() > 1 && ++n <= names_shown_max) {
-        std::cout << (n == 1 ? "== across files\n" : "") << "  " << plain(name) << " goes along with errors in";
-        for (auto& f : files)
-          std::cout << " " << f;
-        std::cout << "\n";
-      }
+  if (const auto together = evidence::across_files(seen); !together.empty()) {
+    std::cout << "== across files\n";
+    for (auto& f : together) {
+      std::cout << "  " << plain(f.title) << ":";
+      for (auto& p : f.places)
+        std::cout << (&p == &f.places.front() ? " " : ", ") << seen[p.file].name << " lines " << p.first_line << "-" << p.last_line;
+      std::cout << "\n";
+    }
   }
   std::cout.flush();
   return std::cout ? code : exit_usage;

@@ -2,6 +2,7 @@
 #include "config/app/lib/log_reading.hpp"
 
 #include "actors/evidence/extractors/redacted_quotes.hpp"
+#include "actors/evidence/across_files.hpp"
 #include "actors/evidence/likeness.hpp"
 #include "actors/evidence/line_shapes.hpp"
 #include "actors/evidence/line_splitter.hpp"
@@ -215,6 +216,7 @@ read_log read_a_log(const pieces& text, const file_analysis_options& with, const
   out.stack_text = std::move(stacks.text);
   out.sanitized_bytes = copying.bytes();
   out.marks = evidence::marks_of_log(a);
+  out.threads = evidence::threads_of_log(a);
   out.personal_data = counted.pii_detected();
   out.secrets = counted.secrets_detected();
   if (with.redact)
