@@ -37,14 +37,14 @@ struct stamp {
   std::int64_t ms = 0;
   bool zone_known = true, year_known = true, date_known = true;
   severity level = severity::none;
-  std::size_t message = 0;
+  std::size_t message = 0, message_end = std::string_view::npos;
 };
 
 std::optional<stamp> stamp_of(std::string_view line, const log_layout& layout) {
   const auto h = parse_header(line, layout);
   if (!h.time_ms)
     return std::nullopt;
-  return stamp{*h.time_ms, h.zone_known, h.year_known, h.date_known, h.level, std::min(h.message, line.size())};
+  return stamp{*h.time_ms, h.zone_known, h.year_known, h.date_known, h.level, std::min(h.message, line.size()), h.message_end};
 }
 
 std::chrono::year_month_day date_of(std::int64_t ms) {
@@ -84,10 +84,11 @@ struct builder {
     std::uint64_t round = 0;
   };
   std::unordered_map<std::uint32_t, burst> open;
-  std::set<std::uint32_t> known;
+  std::vector<bool> known = std::vector<bool>(a.templates.size());
   std::uint64_t round = 0;
   std::size_t current = SIZE_MAX;
-  std::optional<timeline_moment> previous;
+  std::optional<timeline_moment> previous; ///< without its text
+  std::string previous_text;               ///< its bytes
   bool fine = false;
 
   std::size_t add(timeline_moment m) {
@@ -121,7 +122,7 @@ struct builder {
                        : t.trouble >= 2        ? severity::warning
                                                : severity::info;
     m.level = std::string{name_of(named)};
-    m.text = shown(text.substr(s->message), bounds.text_bytes_max);
+    text = text.substr(0, s->message_end).substr(s->message);
     const bool first = !previous;
     if (previous && at - previous->at_ms >= silence_ms) {
       auto gap = m;
@@ -132,11 +133,13 @@ struct builder {
       gap.line_first = previous->line_first;
       add(std::move(gap));
     }
-    const bool fresh = known.size() < 100'000 && known.insert(id).second;
+    const bool fresh = !known[id];
+    known[id] = true;
     const bool trouble = t.trouble >= 2 || level >= severity::warning;
     m.kind = trouble ? m.level : first ? "begin" : "first_seen";
     m.weight = trouble ? 20 * std::max(t.trouble, 2) + (fresh ? 10 : 0) + (t.count <= 2 ? 5 : 0) : first ? 60 : t.count <= 2 ? 12 : 10;
     previous = m;
+    previous_text.assign(text.substr(0, 4 * bounds.text_bytes_max));
     current = SIZE_MAX;
     if (!trouble && !fresh && !first)
       return;
@@ -148,6 +151,7 @@ struct builder {
       b.last = at;
       return;
     }
+    m.text = shown(text, bounds.text_bytes_max);
     current = add(std::move(m));
     b = {current, at, round + 1};
   }
@@ -156,6 +160,7 @@ struct builder {
     const auto told = [&](auto& m) { return m.line_first <= previous->line_first && m.line_last >= previous->line_first; };
     if (previous && std::none_of(out.begin(), out.end(), told)) {
       auto end = *previous;
+      end.text = shown(previous_text, bounds.text_bytes_max);
       end.kind = "end";
       end.weight = 60;
       out.push_back(std::move(end));
@@ -193,7 +198,7 @@ struct moment_collector::state {
 };
 
 moment_collector::moment_collector(const analysis& a, const log_layout& layout, const timeline_limits& bounds)
-  : state_(new state{{a, bounds, {}, {}, {}, 0, SIZE_MAX, {}, false}, layout, {}, {}, 0}) {}
+  : state_(new state{{.a = a, .bounds = bounds}, layout, {}, {}, 0}) {}
 moment_collector::~moment_collector() = default;
 
 void moment_collector::line(std::string_view text, std::uint32_t template_id) {

@@ -289,10 +289,6 @@ std::optional<parsed_time> parse_time(std::string_view s) {
   return t;
 }
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_alnum(char c) noexcept { return is_digit(c) || is_alpha(c); }
-bool is_word(char c) noexcept { return is_alnum(c) || c == '_'; }
 namespace {
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 } // namespace

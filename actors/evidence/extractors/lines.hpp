@@ -71,10 +71,10 @@ struct parsed_time {
 /// "31 January 2026", "January 31, 2026", with an optional time of day after it.
 std::optional<parsed_time> parse_time(std::string_view s);
 
-bool is_digit(char c) noexcept;
-bool is_alpha(char c) noexcept;
-bool is_alnum(char c) noexcept;
-bool is_word(char c) noexcept; ///< letter, digit or _
+inline bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+inline bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+inline bool is_alnum(char c) noexcept { return is_digit(c) || is_alpha(c); }
+inline bool is_word(char c) noexcept { return is_alnum(c) || c == '_'; } ///< letter, digit or _
 bool iequals(std::string_view a, std::string_view b) noexcept;
 bool ibegins(std::string_view text, std::string_view lower_prefix) noexcept;
 /// Where lower-case `needle` occurs in `text` whatever its case, or npos.

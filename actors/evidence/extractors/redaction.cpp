@@ -65,6 +65,24 @@ constexpr std::array prefixes{
   prefix{"eyJ", 20, token_bytes_max, sensitive::jwt, true},
 };
 
+enum class kind : std::uint8_t { nothing, in_word, mark };
+constexpr auto kinds = [] {
+  std::array<kind, 256> k{};
+  for (std::size_t c = 0; c < k.size(); ++c)
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')
+      k[c] = kind::in_word;
+  for (const char c : {'@', '+', '(', ':', '=', '>', '-'})
+    k[static_cast<unsigned char>(c)] = kind::mark;
+  return k;
+}();
+/// Whether any prefix begins so: all but a few words are told apart by two characters.
+constexpr auto prefix_begins = [] {
+  std::array<std::array<bool, 128>, 128> b{};
+  for (auto& p : prefixes)
+    b[static_cast<unsigned char>(p.text[0])][static_cast<unsigned char>(p.text[1])] = true;
+  return b;
+}();
+
 /// Adds ranges, which may overlap, to those that are final. Ranges come by begin, the longer first.
 class range_merger {
 public:
@@ -102,15 +120,17 @@ public:
   void run(std::size_t from, std::size_t to) {
     for (std::size_t at = from; at < to; ++at) {
       const char c = s_[at];
-      const bool starts = at == 0 || !is_word(s_[at - 1]);
-      if (is_digit(c)) {
-        if (starts)
-          number(at);
+      const auto k = kinds[static_cast<unsigned char>(c)];
+      if (k == kind::nothing)
         continue;
-      }
-      if (is_alpha(c)) {
-        if (starts)
+      const bool starts = at == 0 || !is_word(s_[at - 1]);
+      if (k == kind::in_word) {
+        if (starts && is_digit(c))
+          number(at);
+        else if (starts && is_alpha(c))
           word(at);
+        while (at + 1 < to && kinds[static_cast<unsigned char>(s_[at + 1])] == kind::in_word)
+          ++at; // nothing begins inside a word
         continue;
       }
       switch (c) {
@@ -207,6 +227,14 @@ private:
   void number(std::size_t at) {
     const char before = at > 0 ? s_[at - 1] : '\0';
     const bool free = before != '.' && before != '-' && before != '+';
+    // Most numbers are too short or too long for anything, and no group of four, or three and a mark, begins them.
+    auto run = at;
+    while (run < s_.size() && run - at < 20 && is_digit(s_[run]))
+      ++run;
+    const auto n = run - at;
+    const char mark = peek(run);
+    if (!(n >= 13 && n <= 19) && !(n == 4 && (mark == ' ' || mark == '-')) && !(n == 3 && (mark == '-' || mark == '.')) && !(options_.ip_addresses && n <= 3 && mark == '.'))
+      return;
     std::string digits;
     // Cards: one run, or groups of four (4-6-5 for American Express) with one kind of separator.
     const char separator = [&] {
@@ -319,6 +347,9 @@ private:
       iban(at);
     if (c == 'b' || c == 'B')
       bearer(at);
+    const auto second = static_cast<unsigned char>(peek(at + 1));
+    if (second >= 128 || !prefix_begins[static_cast<unsigned char>(c)][second])
+      return;
     for (auto& p : prefixes) {
       if (c != p.text[0] || s_.substr(at, p.text.size()) != p.text || (p.dots && at < dotted_end_))
         continue;
@@ -591,6 +622,18 @@ bool redaction::secrets_detected() const noexcept {
 }
 
 bool names_a_secret(std::string_view key) noexcept {
+  // By the last two letters most keys are none.
+  char last[2] = {};
+  std::size_t seen = 0;
+  for (auto it = key.rbegin(); it != key.rend() && seen < 2; ++it)
+    if (is_alpha(*it))
+      last[seen++] = static_cast<char>(*it | 0x20);
+    else if (*it == '.' && seen > 0)
+      break;
+  constexpr std::string_view endings = "rd wd se de et en ey al ls ss id";
+  const char ending[] = {last[1], last[0]};
+  if (seen < 2 || endings.find(std::string_view{ending, 2}) == std::string_view::npos)
+    return false;
   char small[64];
   std::size_t n = 0;
   for (auto it = key.rbegin(); it != key.rend() && n < sizeof small; ++it)
