@@ -1,7 +1,7 @@
 // Blocks first (headings, paragraphs, fenced code kept whole where it fits), then pieces of at most so many tokens.
 #include "actors/knowledge/chunker.hpp"
 
-#include "actors/knowledge/words.hpp"
+#include "actors/search/words.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>

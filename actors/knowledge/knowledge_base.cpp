@@ -1,8 +1,8 @@
 // Documents, pieces and the two indexes.
 #include "actors/knowledge/knowledge_base.hpp"
 
-#include "actors/knowledge/full_text_index.hpp"
-#include "actors/knowledge/words.hpp"
+#include "actors/search/full_text_index.hpp"
+#include "actors/search/words.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/logging.hpp"
 #include "protocol/base/sha256.hpp"

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "actors/knowledge/chunker.hpp"
-#include "actors/knowledge/embedder.hpp"
+#include "actors/search/embedder.hpp"
 #include "protocol/base/random.hpp"
 #include "protocol/model/knowledge.hpp"
 #include "storage/ports/blob_store.hpp"

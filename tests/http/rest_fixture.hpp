@@ -7,7 +7,7 @@
 #include "actors/files/files.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/knowledge/knowledge.hpp"
-#include "actors/knowledge/lexical_embedder.hpp"
+#include "actors/search/lexical_embedder.hpp"
 #include "actors/likeness/likeness.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "actors/support/jobs.hpp"

@@ -1,5 +1,5 @@
 // The remote embedder against a scripted server: what it sends, what it accepts, what it refuses.
-#include "actors/knowledge/openai_embedder.hpp"
+#include "actors/search/openai_embedder.hpp"
 #include "http/client/curl_client.hpp"
 #include "tests/support/scripted_http_server.hpp"
 

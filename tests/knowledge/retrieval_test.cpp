@@ -2,10 +2,10 @@
 // titles. Two sets: the engine was tuned with the first in sight; the second was written and measured before it was
 // tuned again. The same test is ready for a real embedding endpoint (FM_TEST_EMBEDDING_URL = its base URL).
 #include "actors/knowledge/chunker.hpp"
-#include "actors/knowledge/full_text_index.hpp"
-#include "actors/knowledge/lexical_embedder.hpp"
-#include "actors/knowledge/openai_embedder.hpp"
-#include "actors/knowledge/words.hpp"
+#include "actors/search/full_text_index.hpp"
+#include "actors/search/lexical_embedder.hpp"
+#include "actors/search/openai_embedder.hpp"
+#include "actors/search/words.hpp"
 #include "http/client/curl_client.hpp"
 
 #include <gtest/gtest.h>

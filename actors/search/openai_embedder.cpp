@@ -1,5 +1,5 @@
 // One request a batch; the answer is put in order by its indexes and normalized.
-#include "actors/knowledge/openai_embedder.hpp"
+#include "actors/search/openai_embedder.hpp"
 
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/sha256.hpp"

@@ -2,7 +2,7 @@
 // and whatever else they serve). Batches, retries what is safe, checks the dimension, keeps what it has seen.
 #pragma once
 
-#include "actors/knowledge/embedder.hpp"
+#include "actors/search/embedder.hpp"
 #include "protocol/base/http_client.hpp"
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // Tokenizer and stemmer.
-#include "actors/knowledge/words.hpp"
+#include "actors/search/words.hpp"
 
 #include <algorithm>
 #include <array>
