@@ -40,7 +40,7 @@ struct read_knowledge_stats { principal who; knowledge_view view; reply<knowledg
 struct read_embedder_state { reply<embedder_state> answer; };
 /// What the document was, oldest first, the present version last.
 struct list_knowledge_versions { principal who; std::string id; reply<std::vector<knowledge_document>> answer; };
-/// One version with its text; gone when it is no longer kept.
+/// One version with its text; not_found when it is no longer kept.
 struct read_knowledge_version { principal who; std::string id; std::uint32_t version = 1; reply<std::pair<knowledge_document, std::string>> answer; };
 /// Embeds what has no vectors of this embedder, or everything, as a job that belongs to all administrators; the one that
 /// runs already when there is one. forbidden for others.
