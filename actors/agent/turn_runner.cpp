@@ -28,6 +28,7 @@ struct runner_state {
   std::string answer;                  ///< of a model, to be checked at its end
   std::vector<std::string> evidence;   ///< what the case's people and files said
   std::vector<knowledge_hit> known;
+  std::vector<case_search_hit> found; ///< in the case's files
   bool over = false;
   static inline const char* name = "turn_runner";
 };
@@ -80,7 +81,9 @@ std::string sources_json(const std::vector<knowledge_hit>& known, const std::vec
     append_json_string(out, k.document.id);
     out += ",\"title\":";
     append_json_string(out, k.document.title);
-    out += "}";
+    out += ",\"tool\":\"answer_from_" + std::string{k.document.scope.name()} + "_kb\",\"version\":" + std::to_string(k.document.version) + ",\"heading\":";
+    append_json_string(out, k.heading);
+    out += ",\"begin\":" + std::to_string(k.begin) + ",\"end\":" + std::to_string(k.end) + "}";
   }
   return out + "]";
 }
@@ -96,6 +99,8 @@ void check(runner_pointer self, run_end& how) {
     sources.emplace_back(k.chunk);
     shown.push_back(k.document.id);
   }
+  for (auto& h : st.found)
+    sources.emplace_back(h.snippet);
   const auto found = check_claims(st.answer, sources, shown);
   how.metadata["quotes_checked"] = std::to_string(found.quotes);
   if (!found.not_found.empty()) {
@@ -116,7 +121,7 @@ void ask_model(runner_pointer self, const std::vector<message>& history) {
       st.evidence.push_back(m.content);
   st.evidence.push_back(st.job.the_turn.content);
   auto context = build_context(st.job.record, history, st.job.the_turn.content,
-                               st.deps.settings.context_characters_max, st.known);
+                               st.deps.settings.context_characters_max, st.known, st.found);
   chat_request request;
   request.system = std::move(context.system_prompt);
   for (auto& m : context.messages)
@@ -192,13 +197,20 @@ turn_runner_actor::behavior_type runner_impl(runner_pointer self, run_listener l
   const auto id = st.job.record.id;
   const bool taken = st.deps.readers->submit(
       [me, id, store = st.deps.store, limit = st.deps.settings.history_messages_max, recall = st.deps.recall,
+       search = st.deps.provider ? st.deps.search_case : nullptr,
        viewer = st.job.the_turn.author, question = st.job.the_turn.content, title = st.job.record.title] {
-        run_prepared prepared{store->messages(id, 0, limit, true), {}};
+        run_prepared prepared{store->messages(id, 0, limit, true), {}, {}};
         if (recall)
           try {
             prepared.known = recall(viewer, question_for_recall(question, title));
           } catch (const std::exception& e) {
             log::warn("turn_runner", std::string{"the knowledge base could not be asked: "} + e.what());
+          }
+        if (search)
+          try {
+            prepared.found = search(id, question_for_recall(question, title));
+          } catch (const std::exception& e) {
+            log::warn("turn_runner", std::string{"the case's files could not be searched: "} + e.what());
           }
         caf::anon_send(me, std::move(prepared));
       });
@@ -228,6 +240,7 @@ turn_runner_actor::behavior_type runner_impl(runner_pointer self, run_listener l
               m.id != st.job.the_turn.answer)
             history.push_back(m);
         st.known = prepared.known;
+        st.found = prepared.found;
         if (st.deps.provider)
           ask_model(self, history);
         else

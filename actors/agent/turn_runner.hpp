@@ -8,6 +8,7 @@
 #include "actors/cases/case_lifecycle.hpp"
 #include "actors/llm/provider.hpp"
 #include "actors/support/offload.hpp"
+#include "protocol/model/case_search.hpp"
 #include "protocol/model/knowledge.hpp"
 #include "storage/ports/case_store.hpp"
 
@@ -40,6 +41,7 @@ struct run_cancel {};
 struct run_prepared {
   outcome<message_page> history;
   std::vector<knowledge_hit> known;
+  std::vector<case_search_hit> found;
 };
 struct run_piece {
   std::string text;
@@ -68,6 +70,8 @@ struct run_deps {
   /// The best passages of what a person may know for a question, best first; may block, called on `readers`. Null =
   /// no knowledge is used.
   std::function<std::vector<knowledge_hit>(const user_id& viewer, const std::string& question)> recall;
+  /// The lines of the case's files that a question is about, without personal data and secrets; else as `recall`.
+  std::function<std::vector<case_search_hit>(const case_id& in_case, const std::string& question)> search_case;
 };
 struct run_job {
   case_record record;

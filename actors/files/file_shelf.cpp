@@ -1,4 +1,4 @@
-// Keys, records and searching.
+// Keys and records.
 #include "actors/files/file_shelf.hpp"
 
 #include "protocol/base/json_writer.hpp"
@@ -11,9 +11,6 @@
 
 namespace fm {
 namespace {
-constexpr std::size_t search_words_max = 16;
-constexpr std::size_t line_bytes_max = 2'000;
-
 std::string folder(const case_id& c) { return "cases/" + c.value + "/"; }
 std::string folder(const case_id& c, const std::string& file) { return folder(c) + file + "/"; }
 
@@ -333,7 +330,7 @@ outcome<done_t> file_shelf::remove(const case_id& id, const std::string& file) {
   std::lock_guard one{gate(id)};
   if (auto f = read(id, file); !f)
     return f.error();
-  for (const char* part : {"record.json", "analysis.json", "timeline.json", "sanitized", "content"}) // the record first: from then on it is gone
+  for (const char* part : {"record.json", "analysis.json", "timeline.json", "search.index", "search.vectors", "sanitized", "content"}) // the record first: from then on it is gone
     if (auto r = deps_.blobs->remove(folder(id, file) + part); !r)
       return r.error();
   return done;
@@ -383,68 +380,6 @@ outcome<timeline_page> file_shelf::timeline(const case_id& id, const std::vector
     said.push_back({f.id, f.name, f.uploaded_at, std::move(m->first)});
   }
   return evidence::timeline_of(said, messages, query, settings_.timeline, messages_before);
-}
-
-outcome<std::vector<file_match>> file_shelf::search(const case_id& id, const std::string& query, std::size_t limit,
-                                                            const std::function<bool(const case_file&)>& raw) const {
-  std::vector<std::string> words;
-  const auto lower_query = ascii_lower(query);
-  for (std::string_view rest = lower_query; !rest.empty() && words.size() < search_words_max;) {
-    const auto from = rest.find_first_not_of(" \t\r\n");
-    if (from == std::string_view::npos)
-      break;
-    const auto to = std::min(rest.find_first_of(" \t\r\n", from), rest.size());
-    words.emplace_back(rest.substr(from, to - from));
-    rest.remove_prefix(to);
-  }
-  if (words.empty()) {
-    auto f = make_failure(errc::invalid, "query must name at least one word.");
-    return f.with_fact("field", "query");
-  }
-  auto files = list(id);
-  if (!files)
-    return files.error();
-  std::vector<file_match> out;
-  for (auto& f : *files) {
-    const bool own = raw(f);
-    if (!own && f.redaction == "opaque")
-      continue;
-    auto bytes = deps_.blobs->read(folder(id, f.id) + (own ? "content" : "sanitized"), 0, own ? f.bytes : f.sanitized_bytes);
-    if (!bytes)
-      continue;
-    const auto lower = ascii_lower(*bytes);
-    std::uint64_t line = 1, at = 0;
-    while (at < lower.size() && out.size() < limit) {
-      // The rarest way first: jump to the next place of the first word, then look at its line.
-      const auto hit = lower.find(words.front(), at);
-      if (hit == std::string::npos)
-        break;
-      const auto before = lower.rfind('\n', hit);
-      const auto begin = before == std::string::npos ? 0 : before + 1;
-      const auto end = std::min(lower.find('\n', hit), lower.size());
-      line += static_cast<std::uint64_t>(std::count(lower.begin() + static_cast<std::ptrdiff_t>(at), lower.begin() + static_cast<std::ptrdiff_t>(std::max<std::uint64_t>(begin, at)), '\n'));
-      const auto text = std::string_view{lower}.substr(begin, end - begin);
-      if (std::all_of(words.begin(), words.end(), [&](auto& w) { return text.find(w) != std::string_view::npos; })) {
-        file_match m;
-        m.file = f;
-        m.line = line;
-        m.begin = begin;
-        m.end = end;
-        const auto whole = std::string_view{*bytes}.substr(begin, end - begin);
-        m.text = to_valid_utf8(whole.substr(0, utf8_floor(whole, std::min(whole.size(), line_bytes_max))));
-        for (auto& w : words)
-          for (auto p = text.find(w); p != std::string_view::npos && m.highlights.size() < 64; p = text.find(w, p + w.size()))
-            m.highlights.emplace_back(begin + p, begin + p + w.size());
-        std::sort(m.highlights.begin(), m.highlights.end());
-        out.push_back(std::move(m));
-      }
-      if (end >= lower.size())
-        break;
-      at = end + 1;
-      ++line;
-    }
-  }
-  return out;
 }
 
 } // namespace fm

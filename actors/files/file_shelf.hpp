@@ -46,8 +46,6 @@ public:
   /// Of all files of a case.
   outcome<std::vector<file_marks>> marks(const case_id& id) const;
   outcome<timeline_page> timeline(const case_id& id, const std::vector<message>& messages, std::uint64_t messages_before, const timeline_query& query) const;
-  /// In each file's own bytes where `raw` says so, else in its sanitized copy; files that have neither are left out.
-  outcome<std::vector<file_match>> search(const case_id& id, const std::string& query, std::size_t limit, const std::function<bool(const case_file&)>& raw) const;
 
 private:
   /// Nothing when there is room; the file that has these bytes already; too_large when there is no room. Under the gate.

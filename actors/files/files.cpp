@@ -158,11 +158,6 @@ files_actor::behavior_type files_impl(files_actor::pointer, files_actor_deps d) 
         if (!taken)
           log::warn("files", "a removal was refused: too much work waits"); // the reply answers by itself
       },
-      [shelf, readers](search_files& m) {
-        run(readers, m.answer, [shelf, id = m.in_case, query = m.query, limit = m.limit, who = m.who, owner = m.case_owner] {
-          return shelf->search(id, query, limit, [&](const case_file& f) { return may_read_raw(f, owner, who); });
-        });
-      },
       [shelf, readers](read_timeline& m) {
         run(readers, m.answer, [shelf, id = m.in_case, messages = std::move(m.messages), before = m.messages_before, query = m.query] {
           return shelf->timeline(id, messages, before, query);

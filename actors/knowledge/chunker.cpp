@@ -1,10 +1,11 @@
 // Blocks first (headings, paragraphs, fenced code kept whole where it fits), then pieces of at most so many tokens.
 #include "actors/knowledge/chunker.hpp"
 
-#include "actors/knowledge/words.hpp"
+#include "actors/search/words.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace fm {
 namespace {
@@ -88,12 +89,168 @@ std::string joined(const std::vector<std::pair<int, std::string>>& path) {
     out += (out.empty() ? "" : " > ") + name;
   return out;
 }
+
+/// Where a row of a table ends, behind its newline; newlines inside quotes belong to the row.
+std::size_t row_end(std::string_view text, std::size_t at) {
+  bool quoted = false;
+  for (; at < text.size(); ++at) {
+    if (text[at] == '"')
+      quoted = !quoted;
+    else if (text[at] == '\n' && !quoted)
+      return at + 1;
+  }
+  return at;
+}
+
+/// Ranges put together until one more would be too large; a range that is too large by itself is split.
+class gathering {
+public:
+  gathering(chunked_text& out, std::string_view text, const chunk_settings& s) : out_(out), text_(text), s_(s) {}
+
+  void add(std::size_t begin, std::size_t end, const std::string& heading, const std::string& context) {
+    const auto tokens = token_estimate(text_.substr(begin, end - begin));
+    const auto room = std::max<std::size_t>(s_.tokens_max / 4, s_.tokens_max - std::min(s_.tokens_max, token_estimate(context)));
+    if (open_ && tokens_ + tokens > room)
+      close();
+    if (tokens > room) {
+      std::vector<block> parts;
+      add_split(parts, text_, begin, end, room);
+      for (auto& p : parts)
+        put(p.begin, p.end, heading, context);
+      return;
+    }
+    if (!open_) {
+      open_ = true;
+      begin_ = begin;
+      heading_ = heading;
+      context_ = context;
+      tokens_ = 0;
+    }
+    end_ = end;
+    tokens_ += tokens;
+  }
+  void close() {
+    if (open_)
+      put(begin_, end_, heading_, context_);
+    open_ = false;
+  }
+
+private:
+  void put(std::size_t begin, std::size_t end, const std::string& heading, const std::string& context) {
+    if (out_.chunks.size() >= s_.chunks_max)
+      out_.cut = true;
+    else if (!trimmed(text_.substr(begin, end - begin)).empty())
+      out_.chunks.push_back({begin, end, heading, std::string{text_.substr(begin, end - begin)}, context});
+  }
+  chunked_text& out_;
+  std::string_view text_;
+  const chunk_settings& s_;
+  bool open_ = false;
+  std::size_t begin_ = 0, end_ = 0, tokens_ = 0;
+  std::string heading_, context_;
+};
+
+chunked_text rows_of(std::string_view text, const chunk_settings& s) {
+  constexpr std::size_t names_bytes_max = 1'000;
+  chunked_text out;
+  const auto first = row_end(text, 0);
+  std::string names{trimmed(text.substr(0, first))};
+  names.resize(utf8_floor(names, std::min(names.size(), names_bytes_max)));
+  gathering rows{out, text, s};
+  for (std::size_t at = 0; at < text.size() && !out.cut;) {
+    const auto end = row_end(text, at);
+    rows.add(at, end, at == 0 ? std::string{} : names, at == 0 ? std::string{} : names);
+    at = end;
+  }
+  rows.close();
+  return out;
+}
+
+/// "$.servers[3].disk": where in a document a member stands.
+struct json_path {
+  struct level {
+    bool array = false;
+    std::size_t index = 0;
+    std::string key;
+  };
+  std::vector<level> levels;
+  std::string text() const {
+    constexpr std::size_t bytes_max = 200;
+    std::string out = "$";
+    for (auto& l : levels) {
+      if (l.array)
+        out += "[" + std::to_string(l.index) + "]";
+      else if (!l.key.empty())
+        out += "." + l.key;
+      if (out.size() > bytes_max) {
+        out.resize(utf8_floor(out, bytes_max));
+        return out + "\u2026";
+      }
+    }
+    return out;
+  }
+};
+
+chunked_text members_of(std::string_view text, const chunk_settings& s) {
+  constexpr std::size_t depth_max = 64, key_bytes_max = 80;
+  chunked_text out;
+  gathering members{out, text, s};
+  json_path path;
+  std::string last_key;
+  std::size_t begin = 0, depth = 0;
+  std::string where = "$";
+  bool named = false;
+  const auto cut_at = [&](std::size_t end) {
+    members.add(begin, end, where, {});
+    begin = end;
+    where = path.text();
+    named = false;
+  };
+  for (std::size_t i = 0; i < text.size() && !out.cut; ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      const auto from = ++i;
+      while (i < text.size() && text[i] != '"')
+        i += text[i] == '\\' ? 2 : 1;
+      i = std::min(i, text.size());
+      last_key.assign(text.substr(from, std::min(i - from, key_bytes_max)));
+      last_key.resize(utf8_floor(last_key, last_key.size()));
+    } else if (c == ':' && !path.levels.empty() && !path.levels.back().array) {
+      path.levels.back().key = last_key;
+      if (!std::exchange(named, true))
+        where = path.text(); // the first member of the piece
+    } else if (c == '{' || c == '[') {
+      ++depth;
+      if (path.levels.size() < depth_max)
+        path.levels.push_back({c == '[', 0, {}});
+    } else if (c == '}' || c == ']') {
+      if (depth == path.levels.size() && depth > 0)
+        path.levels.pop_back();
+      depth -= depth > 0 ? 1 : 0;
+    } else if (c == ',' && depth == path.levels.size() && !path.levels.empty()) {
+      auto& l = path.levels.back();
+      l.array ? static_cast<void>(++l.index) : l.key.clear();
+      cut_at(i + 1);
+    }
+  }
+  if (begin < text.size())
+    members.add(begin, text.size(), where, {});
+  members.close();
+  return out;
+}
 } // namespace
 
-chunked_text chunks_of(std::string_view text, const chunk_settings& s) {
+chunked_text chunks_of(std::string_view text, const chunk_settings& s, std::string_view format) {
   chunked_text out;
   if (trimmed(text).empty())
     return out;
+  if (format == "csv" || format == "json") {
+    if (utf8_length(text) <= s.whole_characters_max && is_valid_utf8(text)) {
+      out.chunks.push_back({0, text.size(), {}, std::string{text}, {}});
+      return out;
+    }
+    return format == "csv" ? rows_of(text, s) : members_of(text, s);
+  }
   const auto blocks = blocks_of(text, s.tokens_max);
   const bool whole = utf8_length(text) <= s.whole_characters_max && is_valid_utf8(text);
   std::vector<std::pair<int, std::string>> path;
@@ -109,7 +266,7 @@ chunked_text chunks_of(std::string_view text, const chunk_settings& s) {
     }
     const auto begin = blocks[first].begin, end = blocks[upto - 1].end;
     if (!trimmed(text.substr(begin, end - begin)).empty())
-      out.chunks.push_back({begin, end, heading, std::string{text.substr(begin, end - begin)}});
+      out.chunks.push_back({begin, end, heading, std::string{text.substr(begin, end - begin)}, {}});
   };
   for (std::size_t i = 0; i < blocks.size() && !out.cut; ++i) {
     auto& b = blocks[i];

@@ -1,330 +1,385 @@
-// Documents, pieces and the two indexes.
-#include "actors/knowledge/knowledge_base.hpp"
+// Documents: in, changed, out, and their vectors.
+#include "actors/knowledge/knowledge_state.hpp"
 
-#include "actors/knowledge/full_text_index.hpp"
-#include "actors/knowledge/words.hpp"
-#include "protocol/base/json_writer.hpp"
 #include "protocol/base/logging.hpp"
 #include "protocol/base/sha256.hpp"
 #include "protocol/base/text.hpp"
+#include "storage/ports/blob_io.hpp"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
-#include <set>
-#include <shared_mutex>
-#include <simdjson.h>
-#include <unordered_map>
 
 namespace fm {
 namespace {
-constexpr std::size_t candidates = 60; ///< of each list before they are fused
 constexpr std::size_t embed_batch = 64;
-const std::set<std::string> formats{"markdown", "text", "html", "csv", "json", "pdf", "docx"};
+constexpr std::size_t change_attempts = 3;
+constexpr std::uint64_t stored_text_bytes_max = 256U << 20; ///< above every setting of documents
 
-std::string owner_part(const knowledge_scope& s) { return s.owner.empty() ? "global" : s.owner.value; }
-std::string folder_of(const knowledge_document& d) { return "knowledge/" + owner_part(d.scope) + "/" + d.id; }
-std::string collection_of(const knowledge_scope& s) {
-  if (s.owner.empty())
-    return "global_kb";
-  std::string out = "user_kb_" + ascii_lower(s.owner.value);
-  for (auto& c : out)
-    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-'))
-      c = '-';
-  return out.substr(0, 127) + (out.back() == '_' || out.back() == '-' ? "0" : "");
+failure version_conflict(std::uint32_t expected, std::uint32_t actual) {
+  auto f = make_conflict("CASE_VERSION_CONFLICT", "The document was changed meanwhile; read it again.");
+  f.with_fact("expected_version", std::to_string(expected)).with_fact("actual_version", std::to_string(actual));
+  return f;
 }
-std::string chunk_id(const std::string& document, std::size_t number) { return document + "#" + std::to_string(number); }
-std::string document_of_chunk(std::string_view id) { return std::string{id.substr(0, id.rfind('#'))}; }
+} // namespace
 
-std::string record_json(const knowledge_document& d) {
-  std::string out;
-  json_writer w{out};
-  w.begin_object();
-  w.member("v", 1).member("id", d.id).member("owner", d.scope.owner.value).member("title", d.title);
-  w.member("document_type", d.document_type).member("category", d.category).member("format", d.format);
-  w.key("tags").begin_array();
-  for (auto& t : d.tags)
-    w.value(t);
-  w.end_array();
-  w.member("bytes", d.bytes).member("sha256", d.sha256).member("version", d.version).member("chunks", d.chunks);
-  w.member("indexed", d.indexed).member("created_by", d.created_by.value);
-  w.member("created_at", to_iso8601(d.created_at)).member("updated_at", to_iso8601(d.updated_at));
-  w.end_object();
-  return out;
+failure no_such_document() { return make_failure(errc::not_found, "There is no such document, or you have no access to it."); }
+
+bool knowledge_reader::in(const team_id& team) const { return std::find(teams.begin(), teams.end(), team) != teams.end(); }
+bool knowledge_reader::may_see(const knowledge_scope& s) const {
+  return s.global() || (!s.team.empty() ? in(s.team) : s.owner == viewer && !viewer.empty());
+}
+bool knowledge_reader::wants(const knowledge_scope& s, const knowledge_view& view) const {
+  if (!may_see(s))
+    return false;
+  if (!view.team.empty())
+    return s.team == view.team;
+  return s.global() ? view.global : !s.team.empty() ? view.teams : view.own;
 }
 
-outcome<knowledge_document> read_record(std::string_view json) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  knowledge_document d;
-  const auto text = [&](const char* name) {
-    std::string_view v;
-    return root[name].get_string().get(v) == simdjson::SUCCESS ? std::string{v} : std::string{};
-  };
-  const auto number = [&](const char* name) {
-    std::uint64_t v = 0;
-    return root[name].get_uint64().get(v) == simdjson::SUCCESS ? v : 0;
-  };
-  if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || number("v") != 1)
-    return make_unavailable("A knowledge record is damaged or of a newer version.");
-  d.id = text("id");
-  d.scope.owner = user_id{text("owner")};
-  d.title = text("title");
-  d.document_type = text("document_type");
-  d.category = text("category");
-  d.format = text("format");
-  d.sha256 = text("sha256");
-  d.bytes = number("bytes");
-  d.version = static_cast<std::uint32_t>(number("version"));
-  d.chunks = static_cast<std::uint32_t>(number("chunks"));
-  bool indexed = false;
-  d.indexed = root["indexed"].get_bool().get(indexed) == simdjson::SUCCESS && indexed;
-  d.created_by = user_id{text("created_by")};
-  d.created_at = from_iso8601(text("created_at")).value_or(timestamp{});
-  d.updated_at = from_iso8601(text("updated_at")).value_or(timestamp{});
-  simdjson::dom::array tags;
-  if (root["tags"].get_array().get(tags) == simdjson::SUCCESS)
-    for (auto t : tags)
-      if (std::string_view v; t.get_string().get(v) == simdjson::SUCCESS)
-        d.tags.emplace_back(v);
-  return d;
+knowledge_reader knowledge_base::state::reader(const user_id& viewer) const {
+  return {viewer, deps.teams_of && !viewer.empty() ? deps.teams_of(viewer) : std::vector<team_id>{}};
 }
 
-outcome<std::string> read_whole(const blob_store& blobs, const std::string& key, std::size_t bytes_max) {
-  auto info = blobs.stat(key);
-  if (!info)
-    return info.error();
-  if (info->size > bytes_max)
-    return make_failure(errc::too_large, "A stored document is larger than the setting allows.");
-  return blobs.read(key, 0, info->size);
+outcome<knowledge_document> knowledge_base::state::seen(const user_id& viewer, const std::string& id) const {
+  const auto who = reader(viewer);
+  std::shared_lock lock{mutex};
+  const auto found = books.find(id);
+  if (found == books.end() || !who.may_see(found->second.record.scope))
+    return no_such_document();
+  return found->second.record;
 }
-outcome<done_t> write_whole(blob_store& blobs, const std::string& key, const std::string& type, std::string_view bytes) {
-  auto writer = blobs.put(key, type);
-  if (!writer)
-    return writer.error();
-  if (auto w = (*writer)->write(bytes); !w)
-    return w.error();
-  if (auto f = (*writer)->finish(); !f)
-    return f.error();
+
+bool knowledge_base::state::may_ask(const std::string& collection) {
+  std::lock_guard lock{collections};
+  if (ready.contains(collection))
+    return true;
+  auto info = deps.vectors->collection(collection);
+  if (!info) {
+    if (info.error().code != errc::not_found)
+      log::warn("knowledge", "likeness is left out: " + info.error().detail);
+    return false;
+  }
+  const auto said = info->metadata.find("embedder");
+  const auto* by = said == info->metadata.end() ? nullptr : std::get_if<std::string>(&said->second);
+  if (by == nullptr || *by != model->name() || info->dimension != model->dimension())
+    return false;
+  ready.insert(collection);
+  return true;
+}
+
+outcome<done_t> knowledge_base::state::make_ready(const std::string& collection) {
+  if (may_ask(collection))
+    return done;
+  std::lock_guard lock{collections};
+  // Missing, or of another embedder: then what is in it is of no use any more.
+  if (auto dropped = deps.vectors->drop_collection(collection); !dropped)
+    return dropped.error();
+  if (auto made = deps.vectors->create_collection(collection, model->dimension(), {{"embedder", model->name()}}); !made)
+    return made.error();
+  ready.insert(collection);
   return done;
 }
 
-failure invalid(const char* field, std::string sentence) {
-  auto f = make_failure(errc::invalid, std::move(sentence));
-  f.with_fact("field", field);
-  return f;
-}
-std::optional<failure> wrong_words(const std::string& title, const std::string& type, const std::string& category,
-                                   const std::vector<std::string>& tags) {
-  if (trimmed(title).empty() || utf8_length(title) > 200)
-    return invalid("title", "title must have 1 to 200 characters.");
-  if (type.size() > 64)
-    return invalid("document_type", "document_type may have 64 bytes at most.");
-  if (category.size() > 64)
-    return invalid("category", "category may have 64 bytes at most.");
-  if (tags.size() > 32 || std::any_of(tags.begin(), tags.end(), [](auto& t) { return t.empty() || t.size() > 64; }))
-    return invalid("tags", "tags may be 32 at most, each with 1 to 64 bytes.");
-  return std::nullopt;
-}
-failure nothing_there() { return make_failure(errc::not_found, "There is no such document, or you have no access to it."); }
-} // namespace
-
-struct knowledge_base::state {
-  struct book {
-    knowledge_document record;
-    std::vector<text_chunk> chunks; ///< without their text
-  };
-  knowledge_settings settings;
-  knowledge_deps deps;
-  mutable std::shared_mutex mutex;
-  std::mutex writing; ///< one writer at a time; taken before `mutex`
-  std::map<std::string, book> books;
-  full_text_index words;
-
-  static bool visible(const knowledge_document& d, const user_id& viewer) { return d.scope.owner.empty() || d.scope.owner == viewer; }
-
-  std::string index_title(const knowledge_document& d) const {
-    std::string out = d.title;
-    for (auto& t : d.tags)
-      out += " " + t;
-    return out + " " + d.category;
+void knowledge_base::state::shelve(knowledge_document d, std::vector<text_chunk> chunks) {
+  unshelve(d.id);
+  std::string title = d.title;
+  for (auto& t : d.tags)
+    title += " " + t;
+  title += " " + d.category;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    words.add(chunk_id(d.id, i), title, chunks[i].context.empty() ? chunks[i].text : chunks[i].context + "\n" + chunks[i].text);
+    std::string{}.swap(chunks[i].text);
   }
+  d.indexed = d.embedder == model->name();
+  const auto id = d.id;
+  books[id] = {std::move(d), std::move(chunks)};
+}
 
-  /// Makes a document findable by words. The lock is held.
-  void shelve(knowledge_document d, std::vector<text_chunk> chunks) {
-    unshelve(d.id);
-    const auto title = index_title(d);
-    for (std::size_t i = 0; i < chunks.size(); ++i) {
-      words.add(chunk_id(d.id, i), title, chunks[i].text);
-      std::string{}.swap(chunks[i].text);
+void knowledge_base::state::unshelve(const std::string& id) {
+  const auto found = books.find(id);
+  if (found == books.end())
+    return;
+  for (std::size_t i = 0; i < found->second.chunks.size(); ++i)
+    words.remove(chunk_id(id, i));
+  books.erase(found);
+}
+
+outcome<knowledge_base::state::prepared> knowledge_base::state::prepare(const knowledge_document& d, const std::string& text) const {
+  prepared p;
+  auto pieces = chunks_of(text, settings.chunking, d.format);
+  if (pieces.cut)
+    return make_failure(errc::too_large, "A document may have " + std::to_string(settings.chunking.chunks_max) + " pieces; this one has more.");
+  p.chunks = std::move(pieces.chunks);
+  for (std::size_t at = 0; at < p.chunks.size(); at += embed_batch) {
+    std::vector<std::string> texts;
+    for (std::size_t i = at; i < std::min(p.chunks.size(), at + embed_batch); ++i)
+      texts.push_back(d.title + "\n" + p.chunks[i].heading + "\n" + (p.chunks[i].context.empty() ? "" : p.chunks[i].context + "\n") + p.chunks[i].text);
+    auto vectors = model->embed(texts);
+    if (!vectors) {
+      p.not_embedded = vectors.error();
+      p.vectors.clear();
+      return p;
     }
-    const auto id = d.id;
-    books[id] = {std::move(d), std::move(chunks)};
+    std::move(vectors->begin(), vectors->end(), std::back_inserter(p.vectors));
   }
-  void unshelve(const std::string& id) {
-    const auto found = books.find(id);
-    if (found == books.end())
-      return;
-    for (std::size_t i = 0; i < found->second.chunks.size(); ++i)
-      words.remove(chunk_id(id, i));
-    books.erase(found);
-  }
+  return p;
+}
 
-  /// Puts the pieces into the vector store; what was there of an earlier version goes.
-  outcome<done_t> embed(const knowledge_document& d, const std::vector<text_chunk>& chunks, std::size_t old_chunks) {
-    const auto collection = collection_of(d.scope);
-    if (auto made = deps.vectors->create_collection(collection, deps.model->dimension(), {{"embedder", deps.model->name()}}); !made)
-      return made.error();
-    for (std::size_t at = 0; at < chunks.size(); at += embed_batch) {
-      std::vector<std::string> texts;
-      for (std::size_t i = at; i < std::min(chunks.size(), at + embed_batch); ++i)
-        texts.push_back(d.title + "\n" + chunks[i].heading + "\n" + chunks[i].text);
-      auto vectors = deps.model->embed(texts);
-      if (!vectors)
-        return vectors.error();
+void knowledge_base::state::file_vectors(knowledge_document& d, const prepared& p, std::size_t old_chunks) {
+  const auto collection = collection_of(d.scope);
+  d.embedder.clear();
+  const auto filed = [&]() -> outcome<done_t> {
+    if (p.not_embedded)
+      return *p.not_embedded;
+    if (auto r = make_ready(collection); !r)
+      return r;
+    for (std::size_t at = 0; at < p.vectors.size(); at += embed_batch) {
       std::vector<vector_item> items;
-      for (std::size_t i = 0; i < vectors->size(); ++i)
-        items.push_back({chunk_id(d.id, at + i), std::move((*vectors)[i]), {}, {{"document", d.id}}});
-      if (auto put = deps.vectors->upsert(collection, items); !put)
-        return put.error();
+      for (std::size_t i = at; i < std::min(p.vectors.size(), at + embed_batch); ++i)
+        items.push_back({chunk_id(d.id, i), p.vectors[i], {}, {{"document", d.id}}});
+      if (auto r = deps.vectors->upsert(collection, items); !r)
+        return r;
     }
-    std::vector<std::string> gone;
-    for (auto i = chunks.size(); i < old_chunks; ++i)
-      gone.push_back(chunk_id(d.id, i));
-    if (!gone.empty())
-      if (auto removed = deps.vectors->remove(collection, gone); !removed)
-        return removed.error();
     return done;
-  }
+  }();
+  // Pieces that are no more: of the old version when all went well, of the whole document when not.
+  std::vector<std::string> gone;
+  for (auto i = filed ? p.chunks.size() : 0; i < std::max(old_chunks, p.chunks.size()); ++i)
+    gone.push_back(chunk_id(d.id, i));
+  for (std::size_t at = 0; at < gone.size() && may_ask(collection); at += 1'000)
+    if (auto r = deps.vectors->remove(collection, std::span{gone}.subspan(at, std::min<std::size_t>(1'000, gone.size() - at))); !r)
+      log::warn("knowledge", "vectors of document " + d.id + " that are no more stay until the next start: " + r.error().detail);
+  if (filed)
+    d.embedder = model->name();
+  else
+    log::warn("knowledge", "document " + d.id + " is found by words only until it is embedded: " + filed.error().detail);
+}
 
-  outcome<done_t> store(const knowledge_document& d, const std::string* text) {
-    if (text != nullptr)
-      if (auto w = write_whole(*deps.blobs, folder_of(d) + "/text", "text/plain; charset=utf-8", *text); !w)
-        return w.error();
-    return write_whole(*deps.blobs, folder_of(d) + "/record.json", "application/json", record_json(d));
+outcome<knowledge_document> knowledge_base::state::put(knowledge_document d, const std::string* text, prepared p, const knowledge_document* before) {
+  if (text != nullptr) {
+    d.text_name = d.version == 1 ? "text" : "text-" + std::to_string(d.version);
+    d.bytes = text->size();
+    d.sha256 = to_hex(sha256(*text));
+    if (auto w = write_blob(*deps.blobs, text_key(d), "text/plain; charset=utf-8", *text); !w)
+      return w.error();
   }
+  if (before != nullptr && settings.versions_kept > 0)
+    if (auto w = keep_version(*deps.blobs, *before); !w)
+      return w.error();
+  file_vectors(d, p, before == nullptr ? 0 : before->chunks);
+  d.chunks = static_cast<std::uint32_t>(p.chunks.size());
+  if (auto w = write_blob(*deps.blobs, record_key(d), "application/json", knowledge_record_json(d)); !w)
+    return w.error();
+  if (before != nullptr)
+    if (auto r = prune_versions(*deps.blobs, d, settings.versions_kept); !r)
+      log::warn("knowledge", "old versions of document " + d.id + " stay: " + r.error().detail);
+  std::unique_lock lock{mutex};
+  shelve(d, std::move(p.chunks));
+  return books[d.id].record;
+}
 
-  /// Chunks, embeds, stores, shelves: the one way in.
-  outcome<knowledge_document> put(knowledge_document d, const std::string& text, std::size_t old_chunks) {
-    auto pieces = chunks_of(text, settings.chunking);
-    d.chunks = static_cast<std::uint32_t>(pieces.chunks.size());
-    d.bytes = text.size();
-    d.sha256 = to_hex(sha256(text));
-    const auto embedded = embed(d, pieces.chunks, old_chunks);
-    d.indexed = embedded.has_value();
-    if (!embedded)
-      log::warn("knowledge", "document " + d.id + " is found by words only until it is embedded: " + embedded.error().detail);
-    if (auto stored = store(d, &text); !stored)
-      return stored.error();
+outcome<done_t> knowledge_base::state::take_out(const knowledge_document& d) {
+  // The record first: a crash after it leaves a text that nobody shows.
+  if (auto gone = deps.blobs->remove(record_key(d)); !gone)
+    return gone.error();
+  {
     std::unique_lock lock{mutex};
-    shelve(d, std::move(pieces.chunks));
-    return d;
+    unshelve(d.id);
   }
-};
+  std::vector<std::string> keys;
+  auto rest = each_blob(*deps.blobs, folder_of(d) + "/", [&](const blob_info& blob) -> outcome<done_t> {
+    keys.push_back(blob.key);
+    return done;
+  });
+  for (auto& key : keys)
+    if (auto gone = deps.blobs->remove(key); !gone)
+      rest = gone.error();
+  if (!rest)
+    log::warn("knowledge", "texts of a removed document stay: " + rest.error().detail);
+  std::vector<std::string> pieces;
+  for (std::size_t i = 0; i < d.chunks; ++i)
+    pieces.push_back(chunk_id(d.id, i));
+  const auto collection = collection_of(d.scope);
+  for (std::size_t at = 0; at < pieces.size() && may_ask(collection); at += 1'000)
+    if (auto gone = deps.vectors->remove(collection, std::span{pieces}.subspan(at, std::min<std::size_t>(1'000, pieces.size() - at))); !gone)
+      log::warn("knowledge", "vectors of a removed document stay until the next start: " + gone.error().detail);
+  return done;
+}
 
 knowledge_base::knowledge_base(knowledge_settings settings, knowledge_deps deps) : state_(std::make_unique<state>()) {
   state_->settings = settings;
   state_->deps = std::move(deps);
+  state_->model = std::make_shared<watched_embedder>(state_->deps.model, state_->deps.clock);
 }
 knowledge_base::~knowledge_base() = default;
 
 outcome<std::uint64_t> knowledge_base::load() {
   auto& s = *state_;
   std::lock_guard writing{s.writing};
-  std::string after;
   std::uint64_t count = 0;
-  for (;;) {
-    auto page = s.deps.blobs->list("knowledge/", after, 1'000);
-    if (!page)
-      return page.error();
-    for (auto& blob : page->blobs) {
-      after = blob.key;
-      if (!blob.key.ends_with("/record.json"))
-        continue;
-      auto json = read_whole(*s.deps.blobs, blob.key, 1U << 20);
-      if (!json)
-        return json.error();
-      auto record = read_record(*json);
-      if (!record) {
-        log::error("knowledge", blob.key + ": " + record.error().detail);
-        continue;
-      }
-      auto text = read_whole(*s.deps.blobs, folder_of(*record) + "/text", std::max<std::size_t>(s.settings.document_bytes_max, 64U << 20));
-      if (!text) {
-        log::error("knowledge", blob.key + ": " + text.error().detail);
-        continue;
-      }
-      auto pieces = chunks_of(*text, s.settings.chunking);
-      std::unique_lock lock{s.mutex};
-      s.shelve(std::move(*record), std::move(pieces.chunks));
-      ++count;
+  std::vector<knowledge_document> orphans;
+  auto read = each_blob(*s.deps.blobs, "knowledge/", [&](const blob_info& blob) -> outcome<done_t> {
+    if (!blob.key.ends_with("/record.json"))
+      return done;
+    auto json = read_blob(*s.deps.blobs, blob.key, 1U << 20);
+    if (!json)
+      return json.error();
+    auto record = read_knowledge_record(*json);
+    if (!record || record_key(*record) != blob.key) {
+      log::error("knowledge", blob.key + ": " + (record ? "it belongs elsewhere" : record.error().detail));
+      return done;
     }
-    if (!page->more)
-      return count;
+    if (!record->scope.team.empty() && s.deps.team_gone && s.deps.team_gone(record->scope.team)) {
+      orphans.push_back(std::move(*record));
+      return done;
+    }
+    auto text = read_blob(*s.deps.blobs, text_key(*record), stored_text_bytes_max);
+    if (!text) {
+      log::error("knowledge", blob.key + ": " + text.error().detail);
+      return done;
+    }
+    auto pieces = chunks_of(*text, s.settings.chunking, record->format);
+    if (pieces.chunks.size() != record->chunks)
+      record->embedder.clear(); // cut in another way than when it was embedded
+    record->chunks = static_cast<std::uint32_t>(pieces.chunks.size());
+    std::unique_lock lock{s.mutex};
+    s.shelve(std::move(*record), std::move(pieces.chunks));
+    ++count;
+    return done;
+  });
+  if (!read)
+    return read.error();
+  for (auto& d : orphans)
+    if (auto gone = s.take_out(d); !gone)
+      log::warn("knowledge", "a document of a team that is gone stays: " + gone.error().detail);
+
+  std::map<std::string, std::uint64_t> expected;
+  std::unique_lock lock{s.mutex};
+  for (auto& [id, b] : s.books)
+    expected[collection_of(b.record.scope)] += b.record.indexed ? b.chunks.size() : 0;
+  std::set<std::string> broken;
+  for (auto& [name, pieces] : expected) {
+    const bool fits = s.may_ask(name);
+    auto info = s.deps.vectors->collection(name);
+    if (!info && info.error().code != errc::not_found) {
+      log::warn("knowledge", "the vectors cannot be looked at: " + info.error().detail);
+      continue;
+    }
+    if (fits && info && info->count == pieces)
+      continue;
+    broken.insert(name);
+    if (auto dropped = s.deps.vectors->drop_collection(name); !dropped)
+      log::warn("knowledge", "vectors that are not whole stay: " + dropped.error().detail);
+    std::lock_guard one{s.collections};
+    s.ready.erase(name);
   }
+  for (auto& [id, b] : s.books)
+    if (broken.contains(collection_of(b.record.scope))) {
+      b.record.embedder.clear();
+      b.record.indexed = false;
+    }
+  return count;
 }
 
-outcome<std::uint64_t> knowledge_base::repair() {
+std::vector<std::string> knowledge_base::to_embed(bool all) const {
+  std::vector<std::string> out;
+  std::shared_lock lock{state_->mutex};
+  for (auto& [id, b] : state_->books)
+    if (all || !b.record.indexed)
+      out.push_back(id);
+  return out;
+}
+
+outcome<done_t> knowledge_base::embed_again(const std::string& id) {
   auto& s = *state_;
-  std::map<std::string, std::uint64_t> expected;
+  knowledge_document d;
+  {
+    std::shared_lock lock{s.mutex};
+    const auto found = s.books.find(id);
+    if (found == s.books.end())
+      return done;
+    d = found->second.record;
+  }
+  auto text = read_blob(*s.deps.blobs, text_key(d), stored_text_bytes_max);
+  if (!text)
+    return text.error().code == errc::not_found ? outcome<done_t>{done} : text.error();
+  auto p = s.prepare(d, *text);
+  if (!p)
+    return p.error();
+  if (p->not_embedded)
+    return *p->not_embedded;
+  std::lock_guard writing{s.writing};
+  {
+    std::shared_lock lock{s.mutex};
+    const auto found = s.books.find(id);
+    if (found == s.books.end() || found->second.record.version != d.version)
+      return done;
+  }
+  s.file_vectors(d, *p, d.chunks);
+  if (d.embedder.empty())
+    return make_unavailable("The vectors could not be stored; the server's log says why.");
+  d.chunks = static_cast<std::uint32_t>(p->chunks.size());
+  if (auto w = write_blob(*s.deps.blobs, record_key(d), "application/json", knowledge_record_json(d)); !w)
+    return w.error();
+  std::unique_lock lock{s.mutex};
+  s.shelve(std::move(d), std::move(p->chunks));
+  return done;
+}
+
+embedder_state knowledge_base::model_state() const {
+  auto& s = *state_;
+  embedder_state out;
+  out.name = s.model->name();
+  out.dimension = s.model->dimension();
+  const auto trouble = s.model->trouble();
+  out.working = !trouble;
+  out.detail = trouble ? trouble->detail : "";
+  std::shared_lock lock{s.mutex};
+  for (auto& [id, b] : s.books)
+    out.not_indexed += b.record.indexed ? 0 : 1;
+  return out;
+}
+
+outcome<std::uint64_t> knowledge_base::forget(const team_id& team) {
+  auto& s = *state_;
+  std::lock_guard writing{s.writing};
   std::vector<knowledge_document> all;
   {
     std::shared_lock lock{s.mutex};
-    for (auto& [id, b] : s.books) {
-      expected[collection_of(b.record.scope)] += b.record.indexed ? b.chunks.size() : 0;
-      all.push_back(b.record);
-    }
+    for (auto& [id, b] : s.books)
+      if (b.record.scope.team == team)
+        all.push_back(b.record);
   }
-  std::set<std::string> broken;
-  for (auto& [name, count] : expected) {
-    auto info = s.deps.vectors->collection(name);
-    if (!info && info.error().code != errc::not_found)
-      return info.error();
-    const auto* made_by = info && info->metadata.contains("embedder") ? std::get_if<std::string>(&info->metadata.find("embedder")->second) : nullptr;
-    if (info && (made_by == nullptr || *made_by != s.deps.model->name() || info->dimension != s.deps.model->dimension())) {
-      if (auto dropped = s.deps.vectors->drop_collection(name); !dropped)
-        return dropped.error();
-      broken.insert(name);
-    } else if (!info || info->count != count) {
-      broken.insert(name);
-    }
-  }
-  std::uint64_t repaired = 0;
-  for (auto& d : all) {
-    if (d.indexed && !broken.contains(collection_of(d.scope)))
-      continue;
-    std::lock_guard writing{s.writing};
-    {
-      std::shared_lock lock{s.mutex};
-      const auto found = s.books.find(d.id);
-      if (found == s.books.end() || found->second.record.version != d.version)
-        continue; // changed meanwhile, and embedded then
-    }
-    auto text = read_whole(*s.deps.blobs, folder_of(d) + "/text", 64U << 20);
-    if (!text)
-      return text.error();
-    if (auto again = s.put(d, *text, d.chunks); !again)
-      return again.error();
-    else if (!again->indexed)
-      return make_unavailable("The embedder does not answer; documents are found by words until it does.", std::chrono::seconds{30});
-    ++repaired;
-  }
-  return repaired;
+  for (auto& d : all)
+    if (auto gone = s.take_out(d); !gone)
+      return gone.error();
+  const auto collection = collection_of({{}, team});
+  std::lock_guard lock{s.collections};
+  s.ready.erase(collection);
+  if (auto dropped = s.deps.vectors->drop_collection(collection); !dropped)
+    return dropped.error();
+  return all.size();
 }
+
+bool knowledge_base::is_in(const user_id& viewer, const knowledge_scope& scope) const { return state_->reader(viewer).may_see(scope); }
 
 outcome<knowledge_document> knowledge_base::add(const user_id& by, knowledge_draft draft) {
   auto& s = *state_;
-  if (draft.format.empty())
-    draft.format = "markdown";
-  if (!formats.contains(draft.format))
-    return invalid("format", "format must be markdown, text, html, csv, json, pdf or docx.");
-  if (auto wrong = wrong_words(draft.title, draft.document_type, draft.category, draft.tags))
+  knowledge_document d;
+  d.format = draft.format.empty() ? "markdown" : draft.format;
+  if (!is_known_format(d.format))
+    return invalid_document("format", "format must be markdown, text, html, csv, json, pdf or docx.");
+  d.scope = draft.scope;
+  d.title = std::string{trimmed(draft.title)};
+  d.document_type = draft.document_type.empty() ? "reference" : draft.document_type;
+  d.category = draft.category;
+  d.tags = draft.tags;
+  if (auto wrong = wrong_words(d))
     return *wrong;
   auto text = std::move(draft.content);
-  if (draft.format == "pdf" || draft.format == "docx" || draft.format == "html") {
+  if (d.format == "pdf" || d.format == "docx" || d.format == "html") {
     if (!s.deps.to_text)
-      return make_failure(errc::unsupported_media_type, "This server cannot read " + draft.format + " files.");
-    auto read = s.deps.to_text(draft.format, draft.file_name, text);
+      return make_failure(errc::unsupported_media_type, "This server cannot read " + d.format + " files.");
+    auto read = s.deps.to_text(d.format, draft.file_name, text);
     if (!read) {
       auto f = read.error();
       return f.code == errc::invalid ? f.with_fact("field", "content") : f;
@@ -336,239 +391,126 @@ outcome<knowledge_document> knowledge_base::add(const user_id& by, knowledge_dra
   if (!is_valid_utf8(text))
     text = to_valid_utf8(text);
   if (trimmed(text).empty())
-    return invalid("content", "content must not be empty.");
-  std::lock_guard writing{s.writing};
-  {
+    return invalid_document("content", "content must not be empty.");
+  const auto full = [&]() -> std::optional<failure> {
     std::shared_lock lock{s.mutex};
-    const auto held = static_cast<std::size_t>(
-        std::count_if(s.books.begin(), s.books.end(), [&](auto& b) { return b.second.record.scope == draft.scope; }));
-    if (held >= s.settings.documents_max)
-      return make_failure(errc::too_large, "There is no room for more than " + std::to_string(s.settings.documents_max) + " documents.");
-  }
-  knowledge_document d;
+    const auto held = static_cast<std::size_t>(std::count_if(s.books.begin(), s.books.end(), [&](auto& b) { return b.second.record.scope == d.scope; }));
+    if (held < s.settings.documents_max)
+      return std::nullopt;
+    return make_failure(errc::too_large, "There is no room for more than " + std::to_string(s.settings.documents_max) + " documents.");
+  };
+  if (auto f = full())
+    return *f;
   d.id = random_id(*s.deps.random, "doc_");
-  d.scope = draft.scope;
-  d.title = std::string{trimmed(draft.title)};
-  d.document_type = draft.document_type.empty() ? "reference" : draft.document_type;
-  d.category = draft.category;
-  d.tags = draft.tags;
-  d.format = draft.format;
-  d.created_by = by;
+  d.created_by = d.updated_by = by;
   d.created_at = d.updated_at = s.deps.clock->now();
-  return s.put(std::move(d), text, 0);
+  auto p = s.prepare(d, text);
+  if (!p)
+    return p.error();
+  std::lock_guard writing{s.writing};
+  if (auto f = full()) // others came while it was embedded
+    return *f;
+  if (!is_in(by, d.scope) || (!d.scope.team.empty() && s.deps.team_gone && s.deps.team_gone(d.scope.team)))
+    return no_such_document();
+  return s.put(std::move(d), &text, std::move(*p), nullptr);
 }
 
 outcome<std::pair<knowledge_document, std::string>> knowledge_base::read(const user_id& viewer, const std::string& id) const {
-  auto& s = *state_;
-  knowledge_document d;
-  {
-    std::shared_lock lock{s.mutex};
-    const auto found = s.books.find(id);
-    if (found == s.books.end() || !state::visible(found->second.record, viewer))
-      return nothing_there();
-    d = found->second.record;
+  for (bool again = false;; again = true) {
+    auto d = state_->seen(viewer, id);
+    if (!d)
+      return d.error();
+    auto text = state_->deps.blobs->read(text_key(*d), 0, d->bytes);
+    if (text)
+      return std::pair{std::move(*d), std::move(*text)};
+    if (again || text.error().code != errc::not_found) // changed twice meanwhile, and its text no longer kept
+      return text.error();
   }
-  auto text = s.deps.blobs->read(folder_of(d) + "/text", 0, d.bytes);
-  if (!text)
-    return text.error();
-  return std::pair{std::move(d), std::move(*text)};
 }
 
-outcome<knowledge_document> knowledge_base::change(const user_id& viewer, const std::string& id, const knowledge_patch& p,
+outcome<std::vector<knowledge_document>> knowledge_base::versions(const user_id& viewer, const std::string& id) const {
+  auto d = state_->seen(viewer, id);
+  if (!d)
+    return d.error();
+  auto kept = kept_versions(*state_->deps.blobs, *d);
+  if (kept)
+    kept->push_back(std::move(*d));
+  return kept;
+}
+
+outcome<std::pair<knowledge_document, std::string>> knowledge_base::read_version(const user_id& viewer, const std::string& id, std::uint32_t version) const {
+  auto d = state_->seen(viewer, id);
+  if (!d)
+    return d.error();
+  if (d->version == version)
+    return read(viewer, id);
+  auto kept = kept_version(*state_->deps.blobs, *d, version);
+  if (!kept)
+    return kept.error();
+  auto text = state_->deps.blobs->read(text_key(*kept), 0, kept->bytes);
+  if (!text)
+    return text.error();
+  return std::pair{std::move(*kept), std::move(*text)};
+}
+
+outcome<knowledge_document> knowledge_base::change(const user_id& viewer, const std::string& id, const knowledge_patch& patch,
                                                    std::optional<std::uint32_t> expected_version) {
   auto& s = *state_;
-  std::lock_guard writing{s.writing};
-  auto now = read(viewer, id);
-  if (!now)
-    return now.error();
-  auto& [d, text] = *now;
-  if (expected_version && *expected_version != d.version) {
-    auto f = make_conflict("CASE_VERSION_CONFLICT", "The document was changed meanwhile; read it again.");
-    f.with_fact("expected_version", std::to_string(*expected_version)).with_fact("actual_version", std::to_string(d.version));
-    return f;
+  for (std::size_t attempt = 1;; ++attempt) {
+    auto now = read(viewer, id);
+    if (!now)
+      return now.error();
+    const auto before = now->first;
+    if (expected_version && *expected_version != before.version)
+      return version_conflict(*expected_version, before.version);
+    auto d = before;
+    auto text = now->second;
+    if (patch.restore_version) {
+      auto earlier = read_version(viewer, id, *patch.restore_version);
+      if (!earlier)
+        return earlier.error();
+      d.title = earlier->first.title;
+      d.document_type = earlier->first.document_type;
+      d.category = earlier->first.category;
+      d.tags = earlier->first.tags;
+      text = std::move(earlier->second);
+    }
+    d.title = std::string{trimmed(patch.title.value_or(d.title))};
+    d.document_type = patch.document_type.value_or(d.document_type);
+    d.category = patch.category.value_or(d.category);
+    d.tags = patch.tags.value_or(d.tags);
+    if (auto wrong = wrong_words(d))
+      return *wrong;
+    if (patch.content)
+      text = to_valid_utf8(*patch.content);
+    if (trimmed(text).empty())
+      return invalid_document("content", "content must not be empty.");
+    if (text.size() > s.settings.document_bytes_max)
+      return make_failure(errc::too_large, "A document may have " + std::to_string(s.settings.document_bytes_max) + " bytes of text.");
+    ++d.version;
+    d.updated_by = viewer;
+    d.updated_at = s.deps.clock->now();
+    auto p = s.prepare(d, text);
+    if (!p)
+      return p.error();
+    std::lock_guard writing{s.writing};
+    auto still = s.seen(viewer, id);
+    if (!still)
+      return still.error();
+    if (still->version == before.version)
+      return s.put(std::move(d), text == now->second ? nullptr : &text, std::move(*p), &before);
+    if (expected_version || attempt >= change_attempts)
+      return version_conflict(before.version, still->version);
   }
-  d.title = std::string{trimmed(p.title.value_or(d.title))};
-  d.document_type = p.document_type.value_or(d.document_type);
-  d.category = p.category.value_or(d.category);
-  d.tags = p.tags.value_or(d.tags);
-  if (auto wrong = wrong_words(d.title, d.document_type, d.category, d.tags))
-    return *wrong;
-  auto next = p.content ? to_valid_utf8(*p.content) : text;
-  if (trimmed(next).empty())
-    return invalid("content", "content must not be empty.");
-  if (next.size() > s.settings.document_bytes_max)
-    return make_failure(errc::too_large, "A document may have " + std::to_string(s.settings.document_bytes_max) + " bytes of text.");
-  ++d.version;
-  d.updated_at = s.deps.clock->now();
-  const auto old_chunks = d.chunks;
-  return s.put(std::move(d), next, old_chunks);
 }
 
 outcome<done_t> knowledge_base::remove(const user_id& viewer, const std::string& id) {
   auto& s = *state_;
   std::lock_guard writing{s.writing};
-  knowledge_document d;
-  {
-    std::shared_lock lock{s.mutex};
-    const auto found = s.books.find(id);
-    if (found == s.books.end() || !state::visible(found->second.record, viewer))
-      return nothing_there();
-    d = found->second.record;
-  }
-  // The record first: a crash after it leaves a text that nobody shows.
-  if (auto gone = s.deps.blobs->remove(folder_of(d) + "/record.json"); !gone)
-    return gone.error();
-  {
-    std::unique_lock lock{s.mutex};
-    s.unshelve(id);
-  }
-  if (auto gone = s.deps.blobs->remove(folder_of(d) + "/text"); !gone)
-    log::warn("knowledge", "the text of a removed document stays: " + gone.error().detail);
-  std::vector<std::string> pieces;
-  for (std::size_t i = 0; i < d.chunks; ++i)
-    pieces.push_back(chunk_id(id, i));
-  for (std::size_t at = 0; at < pieces.size(); at += 1'000)
-    if (auto gone = s.deps.vectors->remove(collection_of(d.scope), std::span{pieces}.subspan(at, std::min<std::size_t>(1'000, pieces.size() - at))); !gone)
-      log::warn("knowledge", "vectors of a removed document stay until the next repair: " + gone.error().detail);
-  return done;
-}
-
-namespace {
-bool fits(const knowledge_document& d, const user_id& viewer, bool global, bool own, const std::string& type, const std::string& category,
-          const std::string& tag) {
-  const bool mine = !d.scope.owner.empty() && d.scope.owner == viewer;
-  if (!((d.scope.owner.empty() && global) || (mine && own)))
-    return false;
-  return (type.empty() || d.document_type == type) && (category.empty() || d.category == category) &&
-         (tag.empty() || std::find(d.tags.begin(), d.tags.end(), tag) != d.tags.end());
-}
-} // namespace
-
-knowledge_list knowledge_base::list(const user_id& viewer, bool global, bool own, const std::string& type, const std::string& category,
-                                    const std::string& tag, std::size_t limit, std::size_t offset) const {
-  auto& s = *state_;
-  knowledge_list out;
-  std::vector<const knowledge_document*> all;
-  std::shared_lock lock{s.mutex};
-  for (auto& [id, b] : s.books)
-    if (fits(b.record, viewer, global, own, type, category, tag))
-      all.push_back(&b.record);
-  std::stable_sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->created_at > b->created_at; });
-  out.total = all.size();
-  for (std::size_t i = offset; i < std::min(all.size(), offset + limit); ++i)
-    out.documents.push_back(*all[i]);
-  return out;
-}
-
-outcome<std::vector<knowledge_hit>> knowledge_base::search(const knowledge_query& q) const {
-  auto& s = *state_;
-  if (trimmed(q.text).empty() || utf8_length(q.text) > 2'000)
-    return invalid("query", "query must have 1 to 2,000 characters.");
-  const auto wanted = [&](const std::string& chunk) { // the lock is held
-    const auto found = s.books.find(document_of_chunk(chunk));
-    return found != s.books.end() && fits(found->second.record, q.viewer, q.global, q.own, q.document_type, q.category, q.tag);
-  };
-  std::vector<std::string> by_words;
-  {
-    std::shared_lock lock{s.mutex};
-    for (auto& h : s.words.search(q.text, candidates, wanted))
-      by_words.push_back(h.id);
-  }
-  // Likeness is a bonus: when the model or the vector store is away, words still answer.
-  std::map<std::string, double> likeness;
-  std::vector<std::string> by_vector;
-  const std::vector<std::string> question{q.text};
-  if (auto vector = s.deps.model->embed(question)) {
-    std::vector<vector_hit> hits;
-    for (const auto& scope : {knowledge_scope{}, knowledge_scope{q.viewer}}) {
-      if (scope.owner.empty() ? !q.global : !q.own || q.viewer.empty())
-        continue;
-      auto found = s.deps.vectors->query(collection_of(scope), vector->front(), candidates, {});
-      if (found)
-        hits.insert(hits.end(), found->begin(), found->end());
-      else if (found.error().code != errc::not_found)
-        log::warn("knowledge", "likeness is left out: " + found.error().detail);
-    }
-    std::stable_sort(hits.begin(), hits.end(), [](auto& a, auto& b) { return a.similarity > b.similarity; });
-    std::shared_lock lock{s.mutex};
-    for (auto& h : hits)
-      if (wanted(h.id)) {
-        likeness[h.id] = h.similarity;
-        by_vector.push_back(h.id);
-      }
-  } else {
-    log::warn("knowledge", "likeness is left out: " + vector.error().detail);
-  }
-  std::vector<knowledge_hit> out;
-  std::set<std::string> shown;
-  for (auto& [id, score] : fuse_ranks({{1.0, by_words}, {0.7, by_vector}})) {
-    if (out.size() >= std::clamp<std::size_t>(q.limit, 1, 50))
-      break;
-    const auto document = document_of_chunk(id);
-    if (!shown.insert(document).second)
-      continue; // its best piece stands above
-    knowledge_hit h;
-    {
-      std::shared_lock lock{s.mutex};
-      const auto found = s.books.find(document);
-      const auto number = std::stoul(id.substr(id.rfind('#') + 1));
-      if (found == s.books.end() || number >= found->second.chunks.size())
-        continue;
-      h.document = found->second.record;
-      h.begin = found->second.chunks[number].begin;
-      h.end = found->second.chunks[number].end;
-      h.heading = found->second.chunks[number].heading;
-    }
-    auto text = s.deps.blobs->read(folder_of(h.document) + "/text", h.begin, h.end - h.begin);
-    if (!text) {
-      if (text.error().code == errc::not_found || text.error().code == errc::invalid)
-        continue; // removed or shortened meanwhile
-      return text.error();
-    }
-    h.chunk = std::move(*text);
-    h.score = score;
-    if (const auto found = likeness.find(id); found != likeness.end()) {
-      h.similarity = std::clamp(found->second, 0.0, 1.0);
-      char text_of[40];
-      std::snprintf(text_of, sizeof text_of, "likeness %.2f", h.similarity);
-      h.reasons.emplace_back(text_of);
-    }
-    std::string words;
-    std::set<std::string> once;
-    for (auto& [from, to] : snippet_of(h.chunk, q.text, h.chunk.size()).highlights) {
-      h.highlights.emplace_back(h.begin + from, h.begin + to);
-      const auto word = ascii_lower(std::string_view{h.chunk}.substr(from, to - from));
-      if (once.size() < 8 && once.insert(word).second)
-        words += (words.empty() ? "" : ", ") + word;
-    }
-    if (!words.empty())
-      h.reasons.push_back("words: " + words);
-    out.push_back(std::move(h));
-  }
-  return out;
-}
-
-knowledge_stats knowledge_base::stats(const user_id& viewer, bool global, bool own) const {
-  auto& s = *state_;
-  knowledge_stats out;
-  std::map<std::string, std::uint64_t> types, categories;
-  std::shared_lock lock{s.mutex};
-  for (auto& [id, b] : s.books) {
-    if (!fits(b.record, viewer, global, own, {}, {}, {}))
-      continue;
-    ++out.documents;
-    out.chunks += b.chunks.size();
-    out.bytes += b.record.bytes;
-    out.not_indexed += b.record.indexed ? 0 : 1;
-    ++types[b.record.document_type];
-    if (!b.record.category.empty())
-      ++categories[b.record.category];
-  }
-  out.by_type.assign(types.begin(), types.end());
-  out.by_category.assign(categories.begin(), categories.end());
-  out.embedder = s.deps.model->name();
-  out.dimension = s.deps.model->dimension();
-  return out;
+  auto d = s.seen(viewer, id);
+  if (!d)
+    return d.error();
+  return s.take_out(*d);
 }
 
 bool knowledge_base::has_title(const knowledge_scope& scope, const std::string& title) const {

@@ -1,13 +1,11 @@
 // The library: documents in a blob store, their pieces in a full-text index in memory and in a vector store. One
 // writer at a time, many readers; everything that is acknowledged is in the blob store, and the two indexes are
 // rebuilt from there whenever they do not fit it.
-//
-// Stored form: "knowledge/<global | owner's id>/<document id>/record.json" and "…/text". Writing puts the text first
-// and the record last, so a record always finds its text; a text without record is never shown.
+// How they are stored: knowledge_records.hpp.
 #pragma once
 
 #include "actors/knowledge/chunker.hpp"
-#include "actors/knowledge/embedder.hpp"
+#include "actors/search/embedder.hpp"
 #include "protocol/base/random.hpp"
 #include "protocol/model/knowledge.hpp"
 #include "storage/ports/blob_store.hpp"
@@ -23,6 +21,7 @@ namespace fm {
 struct knowledge_settings {
   std::size_t document_bytes_max = 2U << 20; ///< of the text
   std::size_t documents_max = 20'000;        ///< of one owner
+  std::size_t versions_kept = 20;            ///< earlier ones of a document
   chunk_settings chunking;
 };
 struct knowledge_deps {
@@ -33,6 +32,10 @@ struct knowledge_deps {
   random_ptr random;
   /// Bytes of a file (PDF, DOCX, HTML, ...) to text; null = only what is text already.
   std::function<outcome<std::string>(const std::string& format, const std::string& file_name, const std::string& bytes)> to_text;
+  /// In which teams somebody is; null = in none. Must not block for long.
+  std::function<std::vector<team_id>(const user_id&)> teams_of;
+  /// Whether a team is known to be gone; null = never.
+  std::function<bool(const team_id&)> team_gone;
 };
 
 class knowledge_base {
@@ -42,10 +45,19 @@ public:
   knowledge_base(const knowledge_base&) = delete;
   knowledge_base& operator=(const knowledge_base&) = delete;
 
-  /// Reads every record and fills the full-text index; returns how many documents there are.
+  /// Reads every record and fills the full-text index; returns how many documents there are. Collections that are not
+  /// whole or of another embedder are dropped: their documents wait to be embedded again.
   outcome<std::uint64_t> load();
-  /// Embeds again what the vector store does not hold for this embedder. Returns how many documents were done.
-  outcome<std::uint64_t> repair();
+  /// Documents without vectors of this embedder, or all.
+  std::vector<std::string> to_embed(bool all) const;
+  /// Embeds one once more; nothing to do when it is gone or was changed meanwhile.
+  outcome<done_t> embed_again(const std::string& id);
+  embedder_state model_state() const;
+  /// Removes the documents of a team; returns how many.
+  outcome<std::uint64_t> forget(const team_id& team);
+
+  /// Whether somebody may read and write in this scope (in the global one: read).
+  bool is_in(const user_id& viewer, const knowledge_scope& scope) const;
 
   outcome<knowledge_document> add(const user_id& by, knowledge_draft draft);
   /// The document and its text; not_found when the viewer may not see it.
@@ -53,10 +65,13 @@ public:
   outcome<knowledge_document> change(const user_id& viewer, const std::string& id, const knowledge_patch& patch,
                                      std::optional<std::uint32_t> expected_version);
   outcome<done_t> remove(const user_id& viewer, const std::string& id);
-  knowledge_list list(const user_id& viewer, bool global, bool own, const std::string& type, const std::string& category,
+  /// Every version that can be read, oldest first; the last is the present one.
+  outcome<std::vector<knowledge_document>> versions(const user_id& viewer, const std::string& id) const;
+  outcome<std::pair<knowledge_document, std::string>> read_version(const user_id& viewer, const std::string& id, std::uint32_t version) const;
+  knowledge_list list(const user_id& viewer, const knowledge_view& view, const std::string& type, const std::string& category,
                       const std::string& tag, std::size_t limit, std::size_t offset) const;
   outcome<std::vector<knowledge_hit>> search(const knowledge_query& query) const;
-  knowledge_stats stats(const user_id& viewer, bool global, bool own) const;
+  knowledge_stats stats(const user_id& viewer, const knowledge_view& view) const;
   /// Whether the scope has a document of this title.
   bool has_title(const knowledge_scope& scope, const std::string& title) const;
 

@@ -220,7 +220,7 @@ outcome<std::optional<add_note>> likeness_finder::look(const case_id& id) const 
       // One's own documents are one's own: who takes part in the case might not read them.
       if (books >= settings_.limits.shown_max)
         break;
-      if (told.contains(hit.document.id) || (!hit.document.scope.owner.empty() && (!record->participants.empty() || record->visibility != case_visibility::private_)))
+      if (told.contains(hit.document.id) || (!hit.document.scope.global() && (!record->participants.empty() || record->visibility != case_visibility::private_)))
         continue;
       if (books++ == 0)
         text += std::string{text.empty() ? "" : "\n\n"} + "Runbooks that may help:\n";

@@ -5,6 +5,7 @@
 
 namespace fm {
 namespace {
+bool is_of(const job& what, const principal& who) { return what.started_by.empty() ? who.has(user_role::admin) : what.started_by == who.user; }
 failure no_job() { return make_failure(errc::not_found, "There is no such job, or it is not yours."); }
 failure too_many(std::string sentence) {
   auto f = make_failure(errc::overloaded, std::move(sentence));
@@ -100,19 +101,19 @@ void job_book::finish(const std::string& id, std::string status, std::string err
   tell(now);
 }
 
-outcome<job> job_book::find(const user_id& who, const std::string& id) const {
+outcome<job> job_book::find(const principal& who, const std::string& id) const {
   std::lock_guard lock{mutex_};
   for (auto& e : entries_)
-    if (e.what.id == id && e.what.started_by == who)
+    if (e.what.id == id && is_of(e.what, who))
       return e.what;
   return no_job();
 }
 
-job_page job_book::list(const user_id& who, const job_query& q) const {
+job_page job_book::list(const principal& who, const job_query& q) const {
   job_page page;
   std::lock_guard lock{mutex_};
   for (auto& e : entries_) {
-    if (e.what.started_by != who || (!q.status.empty() && e.what.status != q.status) || (!q.kind.empty() && e.what.kind != q.kind))
+    if (!is_of(e.what, who) || (!q.status.empty() && e.what.status != q.status) || (!q.kind.empty() && e.what.kind != q.kind))
       continue;
     if (page.total >= q.offset && page.jobs.size() < q.limit)
       page.jobs.push_back(e.what);
@@ -121,12 +122,12 @@ job_page job_book::list(const user_id& who, const job_query& q) const {
   return page;
 }
 
-outcome<job> job_book::drop(const user_id& who, const std::string& id) {
+outcome<job> job_book::drop(const principal& who, const std::string& id) {
   job now;
   {
     std::unique_lock lock{mutex_};
     auto* e = lookup(id);
-    if (e == nullptr || e->what.started_by != who)
+    if (e == nullptr || !is_of(e->what, who))
       return no_job();
     if (e->what.finished()) {
       now = e->what;

@@ -6,6 +6,7 @@
 #include "protocol/base/random.hpp"
 #include "protocol/base/work_control.hpp"
 #include "protocol/model/jobs.hpp"
+#include "protocol/model/user.hpp"
 
 #include <chrono>
 #include <functional>
@@ -37,9 +38,10 @@ public:
   /// The end: "completed", "failed", "cancelled". Of a job whose stop was asked for, a failure is a cancellation.
   void finish(const std::string& id, std::string status, std::string error = {}, std::string result = {});
 
-  outcome<job> find(const user_id& who, const std::string& id) const;
-  job_page list(const user_id& who, const job_query& query) const;
-  outcome<job> drop(const user_id& who, const std::string& id);
+  /// One's own jobs; administrators also have those of the server itself.
+  outcome<job> find(const principal& who, const std::string& id) const;
+  job_page list(const principal& who, const job_query& query) const;
+  outcome<job> drop(const principal& who, const std::string& id);
   /// Tells all work to stop, at shutdown.
   void stop_all();
 

@@ -8,9 +8,9 @@ namespace fm {
 namespace {
 jobs_actor::behavior_type jobs_impl(jobs_actor::pointer, job_book_ptr book) {
   return {
-      [book](list_jobs& m) { m.answer(book->list(m.who.user, m.query)); },
-      [book](read_job& m) { m.answer(book->find(m.who.user, m.id)); },
-      [book](drop_job& m) { m.answer(book->drop(m.who.user, m.id)); },
+      [book](list_jobs& m) { m.answer(book->list(m.who, m.query)); },
+      [book](read_job& m) { m.answer(book->find(m.who, m.id)); },
+      [book](drop_job& m) { m.answer(book->drop(m.who, m.id)); },
   };
 }
 } // namespace

@@ -172,13 +172,24 @@ struct settings {
     std::string embedding_key;
     std::string embedding_model;
     std::uint32_t embedding_dimension = 1'024;
+    std::chrono::milliseconds embedding_query_ms{3'000};
+    std::uint64_t embedding_cache_bytes = 256U << 20;
+    std::chrono::seconds embedding_retry_seconds{60};
     std::size_t document_bytes_max = 2U << 20;
+    std::size_t versions_kept = 20;
     std::size_t documents_max = 20'000;
     std::size_t in_answers = 3;
+    std::size_t lines_in_answers = 6;
     std::size_t relevant_percent = 30;
     std::uint64_t file_bytes_max = 10U << 20;
     std::size_t pdf_pages_max = 500;
   } knowledge;
+
+  struct {
+    std::size_t teams_max = 10'000;
+    std::size_t per_user_max = 50;
+    std::size_t members_max = 200;
+  } teams;
 
   struct {
     bool enabled = true;

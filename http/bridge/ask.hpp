@@ -101,6 +101,14 @@ inline bool refused_body(const exchange_ptr& x, const wire::json_body& body) {
   return false;
 }
 
+/// The version the caller last saw: If-Match before expected_version; nothing when it names none.
+inline std::optional<std::uint32_t> expected_version_of(const exchange_ptr& x, const wire::json_body& body) {
+  if (const auto tag = x->in.header("if-match"); tag.size() > 2 && tag != "*")
+    return static_cast<std::uint32_t>(std::strtoul(std::string{tag.substr(1)}.c_str(), nullptr, 10));
+  const auto version = body.integer("expected_version");
+  return version && *version >= 0 && *version <= UINT32_MAX ? std::optional{static_cast<std::uint32_t>(*version)} : std::nullopt;
+}
+
 template <class Fill> response json_response(int status, Fill fill) {
   response r;
   r.status = status;
@@ -109,6 +117,16 @@ template <class Fill> response json_response(int status, Fill fill) {
   fill(w);
   w.end_object();
   return r;
+}
+
+/// A time of the query or the body; answers the exchange and gives false when it is something else.
+inline bool read_time(const exchange_ptr& x, const char* name, const std::optional<std::string>& text, std::optional<timestamp>& into) {
+  if (!text || text->empty())
+    return true;
+  into = from_iso8601(*text);
+  if (!into)
+    x->fail(invalid_field(name, std::string{name} + " must be a time such as 2026-01-31T12:00:00Z."));
+  return into.has_value();
 }
 
 struct page_request {

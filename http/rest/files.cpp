@@ -1,4 +1,4 @@
-// /cases/{id}/data and /cases/{id}/uploaded-files: files of a case, their analysis, and the search in them.
+// /cases/{id}/data and /cases/{id}/uploaded-files: files of a case and their analysis.
 #include "http/bridge/ask.hpp"
 #include "http/core/multipart.hpp"
 #include "http/rest/rest.hpp"
@@ -217,50 +217,10 @@ void remove(const rest_deps_ptr& rest, const exchange_ptr& x) {
   });
 }
 
-void search(const rest_deps_ptr& rest, const exchange_ptr& x) {
-  auto body = body_of(x);
-  if (!body)
-    return;
-  const auto query = body->text("query").value_or("");
-  const auto limit = body->integer("limit").value_or(20);
-  if (refused_body(x, *body))
-    return;
-  if (limit < 1 || limit > 100)
-    return x->fail(invalid_field("limit", "limit must be from 1 to 100."));
-  if (trimmed(query).empty() || query.size() > 1'000)
-    return x->fail(invalid_field("query", "query must have 1 to 1,000 bytes."));
-  with_case_read(rest, x, [rest, x, query, limit](const case_view& v) {
-    ask(rest->files, x, search_files{who_of(x), v.record.owner, case_of(*x), query, static_cast<std::size_t>(limit), {}}, [x, query](const std::vector<file_match>& found) {
-      x->respond(json_response(200, [&](json_writer& w) {
-        w.member("query", query).member("total_results", found.size());
-        w.key("results").begin_array();
-        for (auto& m : found) {
-          w.begin_object().member("file_id", m.file.id).member("filename", m.file.name).member("line", m.line).member("begin", m.begin).member("end", m.end);
-          w.member("text", m.text).key("highlights").begin_array();
-          for (auto& [from, to] : m.highlights)
-            w.begin_object().member("begin", from).member("end", to).end_object();
-          w.end_array().end_object();
-        }
-        w.end_array();
-      }));
-    });
-  });
-}
-/// from and to: RFC 3339; answers the exchange and gives false when it is something else.
-bool read_time(const exchange_ptr& x, const char* name, std::optional<timestamp>& into) {
-  const auto text = x->in.asked(name);
-  if (!text || text->empty())
-    return true;
-  into = from_iso8601(*text);
-  if (!into)
-    x->fail(invalid_field(name, std::string{name} + " must be a time such as 2026-01-31T12:00:00Z."));
-  return into.has_value();
-}
-
 void timeline(const rest_deps_ptr& rest, const exchange_ptr& x) {
   timeline_query q;
   const auto page = page_of(x, timeline_limit_max);
-  if (!page || !read_time(x, "from", q.from) || !read_time(x, "to", q.to))
+  if (!page || !read_time(x, "from", x->in.asked("from"), q.from) || !read_time(x, "to", x->in.asked("to"), q.to))
     return;
   if (q.from && q.to && *q.to < *q.from)
     return x->fail(invalid_field("to", "to must not be earlier than from."));
@@ -300,7 +260,6 @@ void add_file_routes(router& routes, const rest_deps_ptr& deps) {
        {200, 206, 403, 404, 416, 422}, [deps](const exchange_ptr& x) { content(deps, x); }, {"form"});
   with("GET", "/uploaded-files", "The files of a case, oldest first", {200, 404}, [deps](const exchange_ptr& x) { list(deps, x, "files"); }, {"limit", "offset"});
   with("GET", "/uploaded-files/{id}", "One file with its analysis", {200, 404}, [deps](const exchange_ptr& x) { one(deps, x); });
-  with("POST", "/evidence/search", "Lines of the case's files that hold every word", {200, 404, 422}, [deps](const exchange_ptr& x) { search(deps, x); });
   route r{"GET", "/api/v1/cases/{case_id}/timeline", access::token, "investigation",
           "What files and messages say happened, in order, in UTC, with its uncertainty; limit 1 to 500", {200, 404, 422},
           [deps](const exchange_ptr& x) { timeline(deps, x); }};

@@ -40,9 +40,9 @@ void ready(const exchange_ptr& x, const registry_status& s) {
   x->respond(std::move(r));
 }
 
-void dependencies(const exchange_ptr& x, const registry_status& s) {
+void dependencies(const exchange_ptr& x, const registry_status& s, const embedder_state& e) {
   x->respond(json_response(200, [&](json_writer& w) {
-    w.member("status", s.store_works && s.poisoned_cases == 0 ? "healthy" : "degraded")
+    w.member("status", s.store_works && s.poisoned_cases == 0 && e.working ? "healthy" : "degraded")
         .key("dependencies")
         .begin_object();
     w.key("case_store")
@@ -56,8 +56,28 @@ void dependencies(const exchange_ptr& x, const registry_status& s) {
         .member("loaded", s.loaded_cases)
         .member("poisoned", s.poisoned_cases)
         .end_object();
+    w.key("embedder")
+        .begin_object()
+        .member("status", e.working ? "healthy" : "unhealthy")
+        .member("detail", e.detail)
+        .member("name", e.name)
+        .member("not_indexed", e.not_indexed)
+        .end_object();
     w.end_object();
   }));
+}
+
+void with_dependencies(const rest_deps_ptr& rest, const exchange_ptr& x, const registry_status& s) {
+  read_embedder_state m;
+  m.answer = reply<embedder_state>{[x, s](outcome<embedder_state> e) {
+    auto state = e ? *e : embedder_state{};
+    if (!e) {
+      state.working = false;
+      state.detail = e.error().detail;
+    }
+    x->post([x, s, state = std::move(state)] { dependencies(x, s, state); });
+  }};
+  caf::anon_send(rest->knowledge, std::move(m));
 }
 } // namespace
 
@@ -76,7 +96,9 @@ void add_health_routes(router& routes, const rest_deps_ptr& rest) {
   add("/health/ready", "Ready for work; 503 while the store is down", {200, 503},
       [rest](const exchange_ptr& x) { with_status(rest, x, ready); });
   add("/health/dependencies", "What the server stands on", {200},
-      [rest](const exchange_ptr& x) { with_status(rest, x, dependencies); });
+      [rest](const exchange_ptr& x) { 
+        with_status(rest, x, [rest](const exchange_ptr& e, const registry_status& s) { with_dependencies(rest, e, s); });
+      });
   route metrics{
       "GET", "/metrics", access::open, "health", "Prometheus text", {200}, [rest](const exchange_ptr& x) {
         response r;

@@ -1,8 +1,10 @@
-// /knowledge and /users/{id}/kb: documents that outlive cases, and the search over them.
+// /knowledge, /users/{id}/kb and /teams/{id}/kb: documents that outlive cases, and the search over them.
 #include "http/bridge/ask.hpp"
 #include "http/core/multipart.hpp"
 #include "http/rest/rest.hpp"
 #include "protocol/messages/knowledge_actor.hpp"
+
+#include <charconv>
 
 namespace fm::http {
 namespace {
@@ -14,9 +16,12 @@ void write_document(json_writer& w, const knowledge_document& d) {
   for (auto& t : d.tags)
     w.value(t);
   w.end_array();
-  w.member("scope", d.scope.owner.empty() ? "global" : "user").member("format", d.format).member("bytes", d.bytes);
+  w.member("scope", d.scope.name());
+  if (!d.scope.team.empty())
+    w.member("team_id", d.scope.team.value);
+  w.member("format", d.format).member("bytes", d.bytes);
   w.member("sha256", d.sha256).member("version", d.version).member("chunks", d.chunks).member("indexed", d.indexed);
-  w.member("created_by", d.created_by.value).member("created_at", to_iso8601(d.created_at)).member("updated_at", to_iso8601(d.updated_at));
+  w.member("created_by", d.created_by.value).member("updated_by", d.updated_by.value).member("created_at", to_iso8601(d.created_at)).member("updated_at", to_iso8601(d.updated_at));
 }
 response document_answer(int status, const knowledge_document& d, const std::string* content = nullptr) {
   auto r = json_response(status, [&](json_writer& w) {
@@ -27,17 +32,20 @@ response document_answer(int status, const knowledge_document& d, const std::str
   r.with("ETag", "\"" + std::to_string(d.version) + "\"");
   return r;
 }
-/// What the two families of routes differ in: whose documents.
+/// What the families of routes differ in: whose documents.
 struct family {
-  bool own = false;
-  /// Answers 404 for somebody else's.
+  enum class kind { everybodys, own, teams } whose = kind::everybodys;
+  /// Answers 404 for somebody else's; whether a team is the caller's, the knowledge actor knows.
   bool refused(const exchange_ptr& x) const {
-    if (!own || x->in.param("user_id") == who_of(x).user.value)
+    if (whose != kind::own || x->in.param("user_id") == who_of(x).user.value)
       return false;
     x->fail(make_failure(errc::not_found, "There is no such user, or it is not you."));
     return true;
   }
-  knowledge_scope scope(const exchange_ptr& x) const { return {own ? who_of(x).user : user_id{}}; }
+  team_id team(const exchange_ptr& x) const { return whose == kind::teams ? team_id{std::string{x->in.param("team_id")}} : team_id{}; }
+  knowledge_scope scope(const exchange_ptr& x) const { return {whose == kind::own ? who_of(x).user : user_id{}, team(x)}; }
+  /// What lists and counts are of.
+  knowledge_view view(const exchange_ptr& x) const { return {whose == kind::everybodys, whose == kind::own, whose == kind::teams, team(x)}; }
 };
 
 /// What the file's name and first bytes say; empty = no document that is known here.
@@ -142,8 +150,7 @@ void list(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
     return;
   list_knowledge m;
   m.who = who_of(x);
-  m.global = !f.own;
-  m.own = f.own;
+  m.view = f.view(x);
   m.document_type = x->in.asked("document_type").value_or("");
   m.category = x->in.asked("category").value_or("");
   m.tag = x->in.asked("tag").value_or("");
@@ -178,8 +185,15 @@ std::optional<knowledge_patch> patch_of(const exchange_ptr& x, const wire::json_
   p.document_type = body.text("document_type");
   p.category = body.text("category");
   p.tags = body.texts("tags");
+  const auto restore = body.integer("restore_version");
   if (refused_body(x, body))
     return std::nullopt;
+  if (restore && (*restore < 1 || *restore > UINT32_MAX)) {
+    x->fail(invalid_field("restore_version", "restore_version must be the number of a version."));
+    return std::nullopt;
+  }
+  if (restore)
+    p.restore_version = static_cast<std::uint32_t>(*restore);
   return p;
 }
 
@@ -190,16 +204,52 @@ void change(const rest_deps_ptr& rest, const exchange_ptr& x) {
   change_knowledge m;
   m.who = who_of(x);
   m.id = std::string{x->in.param("id")};
-  const auto version = body->integer("expected_version");
+  m.expected_version = expected_version_of(x, *body);
   auto patch = patch_of(x, *body);
   if (!patch)
     return;
   m.patch = std::move(*patch);
-  if (version && *version >= 0 && *version <= UINT32_MAX)
-    m.expected_version = static_cast<std::uint32_t>(*version);
-  if (const auto tag = x->in.header("if-match"); tag.size() > 2 && tag != "*")
-    m.expected_version = static_cast<std::uint32_t>(std::strtoul(std::string{tag.substr(1)}.c_str(), nullptr, 10));
   ask(rest->knowledge, x, std::move(m), [x](const knowledge_document& d) { x->respond(document_answer(200, d)); });
+}
+
+void versions(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  const auto page = page_of(x);
+  if (!page)
+    return;
+  ask(rest->knowledge, x, list_knowledge_versions{who_of(x), std::string{x->in.param("id")}, {}}, [x, page = *page](const std::vector<knowledge_document>& all) {
+    const auto from = std::min(page.offset, all.size()), to = std::min(all.size(), page.offset + page.limit);
+    auto r = json_response(200, [&](json_writer& w) {
+      w.key("versions").begin_array();
+      for (auto i = from; i < to; ++i) { // newest first
+        const auto& d = all[all.size() - 1 - i];
+        w.begin_object().member("current", i == 0);
+        write_document(w, d);
+        w.end_object();
+      }
+      w.end_array().member("total_count", all.size()).member("limit", page.limit).member("offset", page.offset).member("has_more", to < all.size());
+    });
+    add_paging(r, x->in, page, to - from, all.size());
+    x->respond(std::move(r));
+  });
+}
+
+void version(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  const auto text = x->in.param("version");
+  std::uint32_t n = 0;
+  if (const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n); ec != std::errc{} || end != text.data() + text.size())
+    return x->fail(make_failure(errc::not_found, "This version of the document is not there, or no longer kept."));
+  ask(rest->knowledge, x, read_knowledge_version{who_of(x), std::string{x->in.param("id")}, n, {}},
+      [x](const std::pair<knowledge_document, std::string>& found) { x->respond(document_answer(200, found.first, &found.second)); });
+}
+
+void reindex(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  auto body = body_of(x);
+  if (!body)
+    return;
+  const bool all = body->boolean("all").value_or(false);
+  if (refused_body(x, *body))
+    return;
+  ask(rest->knowledge, x, reindex_knowledge{who_of(x), all, {}}, [x](const job& j) { x->respond(job_answer(202, j)); });
 }
 
 void remove(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
@@ -220,8 +270,7 @@ void search(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
     return;
   search_knowledge m;
   m.query.viewer = who_of(x).user;
-  m.query.global = !f.own;
-  m.query.own = true;
+  m.query.view.team = f.team(x); // else everything the caller may see, unless it says otherwise
   m.query.text = body->text("query").value_or("");
   const auto limit = body->integer("limit").value_or(5);
   auto filters = body->object("filters");
@@ -229,8 +278,18 @@ void search(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
   m.query.document_type = from.text("document_type").value_or("");
   m.query.category = from.text("category").value_or("");
   m.query.tag = from.text("tag").value_or("");
-  if (refused_body(x, *body))
+  const auto scopes = from.texts("scopes");
+  if (refused_body(x, *body) || (filters && refused_body(x, *filters)))
     return;
+  if (scopes) {
+    auto& v = m.query.view;
+    v.global = v.own = v.teams = false;
+    for (auto& name : *scopes) {
+      if (name != "global" && name != "user" && name != "team")
+        return x->fail(invalid_field("scopes", "scopes may name global, user and team."));
+      (name == "global" ? v.global : name == "user" ? v.own : v.teams) = true;
+    }
+  }
   if (limit < 1 || limit > 50)
     return x->fail(invalid_field("limit", "limit must be from 1 to 50."));
   if (trimmed(m.query.text).empty() || utf8_length(m.query.text) > query_characters_max)
@@ -252,7 +311,9 @@ void search(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
           w.value(r);
         w.end_array();
         w.key("metadata").begin_object().member("title", h.document.title).member("document_type", h.document.document_type);
-        w.member("category", h.document.category).member("scope", h.document.scope.owner.empty() ? "global" : "user");
+        w.member("category", h.document.category).member("scope", h.document.scope.name()).member("version", h.document.version);
+        if (!h.document.scope.team.empty())
+          w.member("team_id", h.document.scope.team.value);
         w.key("tags").begin_array();
         for (auto& t : h.document.tags)
           w.value(t);
@@ -266,10 +327,11 @@ void search(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
 void stats(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
   if (f.refused(x))
     return;
-  ask(rest->knowledge, x, read_knowledge_stats{who_of(x), !f.own, f.own, {}}, [x](const knowledge_stats& s) {
+  ask(rest->knowledge, x, read_knowledge_stats{who_of(x), f.view(x), {}}, [x](const knowledge_stats& s) {
     x->respond(json_response(200, [&](json_writer& w) {
       w.member("total_documents", s.documents).member("total_chunks", s.chunks).member("total_bytes", s.bytes);
-      w.member("not_indexed", s.not_indexed).member("embedder", s.embedder).member("dimension", s.dimension);
+      w.member("not_indexed", s.not_indexed).member("embedder", s.embedder.name).member("dimension", s.embedder.dimension);
+      w.member("embedder_status", s.embedder.working ? "healthy" : "unhealthy").member("embedder_detail", s.embedder.detail);
       const auto counts = [&](const char* name, const auto& list) {
         w.key(name).begin_object();
         for (auto& [what, n] : list)
@@ -305,7 +367,7 @@ void bulk(const rest_deps_ptr& rest, bool removing, const exchange_ptr& x) {
 void starter_pack(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
   if (f.refused(x))
     return;
-  ask(rest->knowledge, x, install_starter_pack{who_of(x), !f.own, {}}, [x](const job& j) { x->respond(job_answer(202, j)); });
+  ask(rest->knowledge, x, install_starter_pack{who_of(x), f.scope(x), {}}, [x](const job& j) { x->respond(job_answer(202, j)); });
 }
 } // namespace
 
@@ -319,23 +381,37 @@ void add_knowledge_routes(router& routes, const rest_deps_ptr& deps) {
     routes.add(std::move(r));
   };
   const std::vector<std::string> filters{"limit", "offset", "document_type", "category", "tag"};
-  for (const family f : {family{false}, family{true}}) {
-    const std::string base = f.own ? "/users/{user_id}/kb" : "/knowledge";
-    const char* whose = f.own ? " of one's own" : " that everybody shares";
-    with("POST", base + "/documents", (std::string{"Adds a document"} + whose + "; JSON, or a form with a file (PDF, DOCX, HTML, Markdown, text, CSV, JSON)").c_str(), {201, 403, 413, 415, 422},
+  using kind = family::kind;
+  for (const family f : {family{kind::everybodys}, family{kind::own}, family{kind::teams}}) {
+    const std::string base = f.whose == kind::own ? "/users/{user_id}/kb" : f.whose == kind::teams ? "/teams/{team_id}/kb" : "/knowledge";
+    const char* whose = f.whose == kind::own ? " of one's own" : f.whose == kind::teams ? " of a team" : " that everybody shares";
+    const bool known_to_all = f.whose == kind::everybodys;
+    const auto of = [&](std::vector<int> statuses) { // 404: not one's own, not one's team
+      if (!known_to_all)
+        statuses.push_back(404);
+      return statuses;
+    };
+    with("POST", base + "/documents", (std::string{"Adds a document"} + whose + "; JSON, or a form with a file (PDF, DOCX, HTML, Markdown, text, CSV, JSON)").c_str(),
+         of(known_to_all ? std::vector<int>{201, 403, 413, 415, 422} : std::vector<int>{201, 413, 415, 422}),
          [deps, f](const exchange_ptr& x) { add(deps, f, x); }, "KnowledgeDraft", "KnowledgeDocument");
-    with("GET", base + "/documents", (std::string{"Documents"} + whose).c_str(), {200, 422}, [deps, f](const exchange_ptr& x) { list(deps, f, x); }, "",
+    with("GET", base + "/documents", (std::string{"Documents"} + whose).c_str(), of({200, 422}), [deps, f](const exchange_ptr& x) { list(deps, f, x); }, "",
          "KnowledgeList", filters);
     with("DELETE", base + "/documents/{id}", "Removes a document", {204, 403, 404}, [deps, f](const exchange_ptr& x) { remove(deps, f, x); });
-    with("POST", base + "/search", "Full text and likeness, fused", {200, 422}, [deps, f](const exchange_ptr& x) { search(deps, f, x); },
+    with("POST", base + "/search", f.whose == kind::teams ? "Full text and likeness, fused, in the documents of a team" : "Full text and likeness, fused, in all one may read; filters.scopes narrows it", of({200, 422}), [deps, f](const exchange_ptr& x) { search(deps, f, x); },
          "KnowledgeQuery", "KnowledgeResults");
-    with("GET", base + "/stats", "How much there is, by type and category", {200}, [deps, f](const exchange_ptr& x) { stats(deps, f, x); });
-    with("POST", base + "/starter-pack", "Installs the runbooks that come with the program", {202, 403},
+    with("GET", base + "/stats", "How much there is, by type and category, and how the embedder is", of({200}), [deps, f](const exchange_ptr& x) { stats(deps, f, x); });
+    with("POST", base + "/starter-pack", "Installs the runbooks that come with the program", of(known_to_all ? std::vector<int>{202, 403} : std::vector<int>{202}),
          [deps, f](const exchange_ptr& x) { starter_pack(deps, f, x); }, "", "Job");
   }
   with("GET", "/knowledge/documents/{id}", "One document with its text", {200, 404}, [deps](const exchange_ptr& x) { read(deps, x); }, "",
        "KnowledgeDocument");
-  with("PUT", "/knowledge/documents/{id}", "Changes a document; If-Match or expected_version", {200, 403, 404, 409, 422},
+  with("GET", "/knowledge/documents/{id}/versions", "What a document was, newest first, the present version included", {200, 404, 422},
+       [deps](const exchange_ptr& x) { versions(deps, x); }, "", "KnowledgeVersions", {"limit", "offset"});
+  with("GET", "/knowledge/documents/{id}/versions/{version}", "One version with its text", {200, 404}, [deps](const exchange_ptr& x) { version(deps, x); }, "",
+       "KnowledgeDocument");
+  with("POST", "/knowledge/reindex", "Embeds what has no vectors of the present embedder, as a job; all=true: everything. For administrators", {202, 403, 422},
+       [deps](const exchange_ptr& x) { reindex(deps, x); }, "", "Job");
+  with("PUT", "/knowledge/documents/{id}", "Changes a document, or brings back a version of it (restore_version); If-Match or expected_version", {200, 403, 404, 409, 422},
        [deps](const exchange_ptr& x) { change(deps, x); }, "KnowledgeDraft", "KnowledgeDocument");
   with("POST", "/knowledge/documents/bulk-update", "Changes many documents, as a job", {202, 422}, [deps](const exchange_ptr& x) { bulk(deps, false, x); },
        "", "Job");

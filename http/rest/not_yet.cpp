@@ -39,11 +39,6 @@ constexpr row rows[] = {
     {"GET", "/cases/{case_id}/reports/{id}/diff", "reports"},
     {"GET", "/cases/{case_id}/export", "reports"},
     {"GET", "/reports/search", "reports"},
-    {"GET", "/teams", "sharing"},
-    {"POST", "/teams", "sharing"},
-    {"GET", "/teams/{id}", "sharing"},
-    {"PATCH", "/teams/{id}", "sharing"},
-    {"DELETE", "/teams/{id}", "sharing"},
     {"GET", "/users/me/export", "people"},
     {"DELETE", "/users/me", "people"},
 };

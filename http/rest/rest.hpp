@@ -6,10 +6,12 @@
 #include "protocol/base/metrics.hpp"
 #include "protocol/base/random.hpp"
 #include "protocol/messages/case_registry_actor.hpp"
+#include "protocol/messages/case_search_actor.hpp"
 #include "protocol/messages/files_actor.hpp"
 #include "protocol/messages/identity_actor.hpp"
 #include "protocol/messages/jobs_actor.hpp"
 #include "protocol/messages/knowledge_actor.hpp"
+#include "protocol/messages/teams_actor.hpp"
 
 #include <chrono>
 #include <functional>
@@ -23,7 +25,9 @@ struct rest_deps {
   identity_actor identity;
   knowledge_actor knowledge;
   files_actor files;
+  case_search_actor case_search;
   jobs_actor jobs;
+  teams_actor teams;
   metrics_ptr metrics;
   clock_ptr clock;
   random_ptr random;
@@ -44,7 +48,9 @@ void add_session_routes(router& routes, const rest_deps_ptr& deps);
 void add_case_routes(router& routes, const rest_deps_ptr& deps);
 void add_conversation_routes(router& routes, const rest_deps_ptr& deps);
 void add_file_routes(router& routes, const rest_deps_ptr& deps);
+void add_evidence_search_routes(router& routes, const rest_deps_ptr& deps);
 void add_knowledge_routes(router& routes, const rest_deps_ptr& deps);
+void add_team_routes(router& routes, const rest_deps_ptr& deps);
 void add_job_routes(router& routes, const rest_deps_ptr& deps);
 void add_health_routes(router& routes, const rest_deps_ptr& deps);
 /// A job as every route shows it; 202 says where to ask again.

@@ -25,6 +25,7 @@ using turn_id = strong_id<struct turn_id_tag>;
 using client_turn_id = strong_id<struct client_turn_id_tag>;
 using message_id = strong_id<struct message_id_tag>;
 using user_id = strong_id<struct user_id_tag>;
+using team_id = strong_id<struct team_id_tag>;
 using session_id = strong_id<struct session_id_tag>;
 using client_id = strong_id<struct client_id_tag>;
 

@@ -43,15 +43,6 @@ struct read_file_bytes {
   reply<std::string> answer;
 };
 struct remove_file { principal who; case_id in_case; std::string id; reply<done_t> answer; };
-/// Lines that hold every word, over all files of a case, in the form that `who` may read.
-struct search_files {
-  principal who;
-  user_id case_owner;
-  case_id in_case;
-  std::string query;
-  std::size_t limit = 20;
-  reply<std::vector<file_match>> answer;
-};
 /// What the case's files and the given messages say happened, in order; `messages_before` of the conversation are not given.
 struct read_timeline {
   case_id in_case;
@@ -63,7 +54,7 @@ struct read_timeline {
 
 using files_actor = caf::typed_actor<caf::reacts_to<store_file>, caf::reacts_to<list_files>, caf::reacts_to<read_file>,
                                      caf::reacts_to<read_file_analysis>, caf::reacts_to<read_file_bytes>, caf::reacts_to<remove_file>,
-                                     caf::reacts_to<search_files>, caf::reacts_to<read_timeline>>;
+                                     caf::reacts_to<read_timeline>>;
 
 } // namespace fm
 
@@ -73,5 +64,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::read_file)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::read_file_analysis)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::read_file_bytes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::remove_file)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::search_files)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(fm::read_timeline)

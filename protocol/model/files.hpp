@@ -153,11 +153,4 @@ struct timeline_page {
   std::string next_cursor;             ///< empty on the last page
 };
 
-struct file_match {
-  case_file file;
-  std::uint64_t line = 0, begin = 0, end = 0; ///< the line and its bytes, in what the reader may read
-  std::string text;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> highlights; ///< bytes in the file
-};
-
 } // namespace fm

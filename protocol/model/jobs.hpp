@@ -13,14 +13,14 @@ namespace fm {
 
 struct job {
   std::string id;   ///< "job_" + 12 hex
-  std::string kind; ///< file_analysis, starter_pack, bulk_update, bulk_delete
+  std::string kind; ///< file_analysis, starter_pack, bulk_update, bulk_delete, reindex
   std::string status = "queued"; ///< queued, running, completed, failed, cancelled
   bool cancel_requested = false;
   std::uint64_t total = 0, done = 0, failed = 0;
   std::string error;
   std::string subject; ///< what it works on, for people: a file's name
   std::string result;  ///< what it made: a file's id
-  user_id started_by;
+  user_id started_by; ///< empty = the server itself: for administrators
   case_id in_case; ///< empty = of no case
   timestamp created_at{}, started_at{};
   std::optional<timestamp> finished_at;

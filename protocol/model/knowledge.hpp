@@ -13,10 +13,18 @@
 
 namespace fm {
 
-/// Who a document belongs to: nobody in particular (global) or one user.
+/// Who a document belongs to: nobody in particular (global), one user, or one team.
 struct knowledge_scope {
-  user_id owner; ///< empty = global
+  user_id owner;
+  team_id team; ///< at most one of the two is set
+  bool global() const { return owner.empty() && team.empty(); }
+  const char* name() const { return !team.empty() ? "team" : !owner.empty() ? "user" : "global"; }
   bool operator==(const knowledge_scope&) const = default;
+};
+/// Which of the documents that somebody may see are meant.
+struct knowledge_view {
+  bool global = true, own = true, teams = true;
+  team_id team; ///< set: those of this team alone
 };
 
 struct knowledge_document {
@@ -32,7 +40,9 @@ struct knowledge_document {
   std::uint32_t version = 1;
   std::uint32_t chunks = 0;
   bool indexed = true; ///< false: found by words, not yet by likeness (the embedder was not there)
-  user_id created_by;
+  std::string embedder;  ///< whose vectors it has; empty = none
+  std::string text_name; ///< of the blob that holds its text, which several versions may share
+  user_id created_by, updated_by;
   timestamp created_at{};
   timestamp updated_at{};
   bool operator==(const knowledge_document&) const = default;
@@ -49,11 +59,12 @@ struct knowledge_draft {
 struct knowledge_patch {
   std::optional<std::string> title, document_type, category, content;
   std::optional<std::vector<std::string>> tags;
+  std::optional<std::uint32_t> restore_version; ///< what that version was comes first; other members replace its own
 };
 
 struct knowledge_query {
-  user_id viewer;               ///< sees global documents and own ones
-  bool global = true, own = true;
+  user_id viewer;               ///< sees global documents, own ones and those of the teams it is in
+  knowledge_view view;
   std::string text;             ///< 1–2,000 characters
   std::string document_type, category, tag; ///< empty = any
   std::size_t limit = 5;        ///< 1–50
@@ -73,13 +84,20 @@ struct knowledge_list {
   std::vector<knowledge_document> documents;
   std::uint64_t total = 0;
 };
+/// How the embedder is; documents are found by words whatever it says.
+struct embedder_state {
+  std::string name;
+  std::uint32_t dimension = 0;
+  bool working = true;
+  std::string detail; ///< what was wrong at the last try
+  std::uint64_t not_indexed = 0; ///< documents without its vectors, over all owners
+};
 struct knowledge_stats {
   std::uint64_t documents = 0, chunks = 0, bytes = 0, not_indexed = 0;
-  std::string embedder;
-  std::uint32_t dimension = 0;
+  embedder_state embedder;
   std::vector<std::pair<std::string, std::uint64_t>> by_type, by_category;
 };
-/// starter_pack, bulk_update or bulk_delete.
+/// starter_pack, bulk_update, bulk_delete or reindex.
 using knowledge_job = job;
 
 } // namespace fm

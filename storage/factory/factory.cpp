@@ -6,6 +6,7 @@
 #include "storage/hnsw/vector_store.hpp"
 #include "storage/inmemory/blob_store.hpp"
 #include "storage/inmemory/case_store.hpp"
+#include "storage/inmemory/embedding_cache.hpp"
 #include "storage/inmemory/session_store.hpp"
 #include "storage/inmemory/user_store.hpp"
 #include "storage/inmemory/vector_store.hpp"
@@ -13,6 +14,7 @@
 #include "storage/postgres/user_store.hpp"
 #include "storage/redis/session_store.hpp"
 #include "storage/sqlite/case_store.hpp"
+#include "storage/sqlite/embedding_cache.hpp"
 #include "storage/sqlite/session_store.hpp"
 #include "storage/sqlite/user_store.hpp"
 
@@ -142,6 +144,16 @@ outcome<blob_store_ptr> open_blobs(const storage_settings& s) {
   }
   return unknown("storage.blobs", s.blobs, "inmemory, filesystem or s3");
 }
+/// In the data directory where there is one.
+outcome<embedding_cache_ptr> open_embeddings(const storage_settings& s, bool files) {
+  if (!files)
+    return inmemory::make_embedding_cache(s.embedding_cache_bytes);
+  sqlite::open_options file;
+  file.path = s.data_directory + "/embeddings.db";
+  file.synchronous_full = false; // what a power cut takes is asked for again
+  file.cache_kib = 4'096;
+  return sqlite::open_embedding_cache(file, s.embedding_cache_bytes);
+}
 /// Whether anything of these settings lives in the data directory.
 bool uses_files(const storage_settings& s) {
   return s.cases == "sqlite" || s.users == "sqlite" || s.sessions == "sqlite" || s.sessions == "file" || s.vectors == "hnsw" ||
@@ -173,6 +185,9 @@ outcome<opened_storage> open_storage(const storage_settings& s) {
     return *f;
   if (auto f = take(open_blobs(s), opened.blobs))
     return *f;
+  if (s.embedding_cache_bytes > 0)
+    if (auto f = take(open_embeddings(s, uses_files(s)), opened.embeddings))
+      return *f;
   return opened;
 }
 

@@ -6,6 +6,7 @@
 #include "storage/chroma/vector_store.hpp"
 #include "storage/ports/blob_store.hpp"
 #include "storage/ports/case_store.hpp"
+#include "storage/ports/embedding_cache.hpp"
 #include "storage/ports/session_store.hpp"
 #include "storage/ports/user_store.hpp"
 #include "storage/ports/vector_store.hpp"
@@ -35,6 +36,7 @@ struct storage_settings {
   http_client_ptr http;            ///< for chroma and s3
   std::string data_directory;      ///< made when missing; locked against a second server
   bool synchronous_full = true;
+  std::uint64_t embedding_cache_bytes = 0; ///< of vectors kept in the data directory; 0 = there is no cache
   clock_ptr clock = system_clock_source();
 };
 
@@ -51,6 +53,7 @@ struct opened_storage {
   session_store_ptr sessions;
   vector_store_ptr vectors;
   blob_store_ptr blobs;
+  embedding_cache_ptr embeddings; ///< null when none was asked for
   std::shared_ptr<void> lock; ///< held as long as the stores are in use
 };
 

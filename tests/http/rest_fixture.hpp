@@ -1,16 +1,18 @@
 // A whole server with every REST route over stores in memory, and a model that says what it is told.
 #pragma once
 
+#include "actors/case_search/case_search.hpp"
 #include "actors/cases/case_registry.hpp"
 #include "actors/evidence/extractors/redaction.hpp"
 #include "actors/evidence/opening/document_text.hpp"
 #include "actors/files/files.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/knowledge/knowledge.hpp"
-#include "actors/knowledge/lexical_embedder.hpp"
+#include "actors/search/lexical_embedder.hpp"
 #include "actors/likeness/likeness.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "actors/support/jobs.hpp"
+#include "actors/teams/teams.hpp"
 #include "http/live/live.hpp"
 #include "http/rest/rest.hpp"
 #include "http/server/server.hpp"
@@ -117,8 +119,15 @@ protected:
                                    if (likeness.actor)
                                      caf::anon_send(likeness.actor, look_for_likeness{id});
                                  }});
+    searcher = std::make_shared<case_searcher>(case_search_settings{}, case_search_deps{storage.blobs, storage.cases, make_lexical_embedder(), clock,
+                                                                                        [shelf = shelf](const case_id& id) { return shelf->list(id); }});
+    case_search = spawn_case_search(system, {searcher, offloaded, offloaded});
+    people = std::make_shared<team_directory>(team_limits{100, 3, 4}, team_directory_deps{storage.blobs, storage.users, clock, random});
+    EXPECT_TRUE(people->load());
     knowledge_actor_deps library;
-    library.base = std::make_shared<knowledge_base>(knowledge_settings{}, knowledge_deps{storage.blobs, storage.vectors, make_lexical_embedder(), clock, random, readable});
+    library.base = std::make_shared<knowledge_base>(knowledge_settings{}, knowledge_deps{storage.blobs, storage.vectors, make_lexical_embedder(), clock, random, readable,
+                                                                                            [this](const user_id& who) { return people->teams_of(who); },
+                                                                                            [this](const team_id& id) { return people->whole() && !people->exists(id); }});
     library.work = offloaded;
     library.jobs = book;
     library.clock = clock;
@@ -127,8 +136,12 @@ protected:
                             {"b.md", "---\ntitle: Slow names\ncategory: network\ntags: dns\n---\n# Slow names\n\nAsk the resolver.\n"}};
     knowledge = spawn_knowledge(system, std::move(library));
 
+    teams = spawn_teams(system, {people, offloaded, [knowledge = knowledge](const team_id& id) { caf::anon_send(knowledge, forget_team_knowledge{id}); }});
+
     auto rest = std::make_shared<rest_deps>();
+    rest->teams = teams;
     rest->files = files;
+    rest->case_search = case_search;
     rest->knowledge = knowledge;
     rest->jobs = jobs;
     rest->registry = registry;
@@ -151,8 +164,10 @@ protected:
     add_health_routes(*routes, rest);
     add_live_routes(*routes, live);
     add_file_routes(*routes, rest);
+    add_evidence_search_routes(*routes, rest);
     add_knowledge_routes(*routes, rest);
     add_job_routes(*routes, rest);
+    add_team_routes(*routes, rest);
     add_not_yet_routes(*routes, rest);
 
     server_deps edge;
@@ -178,6 +193,10 @@ protected:
     caf::anon_send_exit(identity, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(files, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(knowledge, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(case_search, caf::exit_reason::user_shutdown);
+    case_search = case_search_actor{};
+    caf::anon_send_exit(teams, caf::exit_reason::user_shutdown);
+    teams = teams_actor{};
     caf::anon_send_exit(jobs, caf::exit_reason::user_shutdown);
     jobs = jobs_actor{};
     book->stop_all();
@@ -303,6 +322,10 @@ protected:
   std::mutex likeness_mutex;
   likeness_service likeness; ///< empty unless a test asks for it
   jobs_actor jobs;
+  std::shared_ptr<case_searcher> searcher;
+  case_search_actor case_search;
+  std::shared_ptr<team_directory> people;
+  teams_actor teams;
   job_book_ptr book = std::make_shared<job_book>(job_settings{}, clock, random);
   knowledge_actor knowledge;
   std::shared_ptr<router> routes = std::make_shared<router>();

@@ -12,17 +12,29 @@ struct job_book_test : testing::Test {
   };
   std::shared_ptr<hand> time = std::make_shared<hand>();
   job_settings settings;
-  user_id ada{"user_ada"}, ben{"user_ben"};
+  principal ada{user_id{"user_ada"}, "ada", {}}, ben{user_id{"user_ben"}, "ben", {}};
 
   job_book make() { return {settings, time, seeded_random(3)}; }
-  static job of(const user_id& who, std::string kind = "file_analysis") {
+  static job of(const principal& who, std::string kind = "file_analysis") {
     job j;
     j.kind = std::move(kind);
-    j.started_by = who;
+    j.started_by = who.user;
     j.total = 10;
     return j;
   }
 };
+
+TEST_F(job_book_test, TheServersOwnJobsAreForAdministrators) {
+  auto book = make();
+  const auto id = book.begin(of({}))->id;
+  const principal root{user_id{"user_root"}, "root", {user_role::admin}};
+  EXPECT_EQ(book.find(ada, id).error().code, errc::not_found);
+  EXPECT_EQ(book.list(ada, {}).total, 0U);
+  EXPECT_TRUE(book.find(root, id));
+  EXPECT_EQ(book.list(root, {}).total, 1U);
+  EXPECT_EQ(book.drop(ada, id).error().code, errc::not_found);
+  EXPECT_EQ(book.drop(root, id)->status, "cancelled");
+}
 
 TEST_F(job_book_test, AJobIsItsOwnersAlone) {
   auto book = make();

@@ -1,5 +1,5 @@
 // The remote embedder against a scripted server: what it sends, what it accepts, what it refuses.
-#include "actors/knowledge/openai_embedder.hpp"
+#include "actors/search/openai_embedder.hpp"
 #include "http/client/curl_client.hpp"
 #include "tests/support/scripted_http_server.hpp"
 
@@ -43,13 +43,20 @@ TEST_F(remote_embedder, VectorsAreOrderedByIndexAndHaveLengthOne) {
   EXPECT_NE(asked[0].body.find(R"("input":["a","b"])"), std::string::npos);
 }
 
-TEST_F(remote_embedder, WhatWasSeenIsNotAskedAgainAndBatchesAreBounded) {
+TEST_F(remote_embedder, BatchesAreBounded) {
   server.reply(200, two);
   server.reply(200, R"({"data":[{"index":0,"embedding":[0,0,1]}]})");
   const std::vector<std::string> three{"a", "b", "c"};
-  ASSERT_TRUE(model->embed(three));
-  ASSERT_TRUE(model->embed(three));
+  const auto v = model->embed(three);
+  ASSERT_TRUE(v) << v.error().detail;
+  EXPECT_EQ((*v)[2], (std::vector<float>{0, 0, 1}));
   EXPECT_EQ(server.requests().size(), 2U);
+}
+
+TEST_F(remote_embedder, AQueryIsTriedOnce) {
+  server.reply(503, "{}");
+  EXPECT_EQ(model->embed_query("a").error().code, errc::unavailable);
+  EXPECT_EQ(server.requests().size(), 1U);
 }
 
 TEST_F(remote_embedder, AnotherDimensionIsAClearFailure) {
@@ -71,10 +78,24 @@ TEST_F(remote_embedder, AFaultIsTriedAgainAndThenSaid) {
   EXPECT_EQ(model->embed(other).error().code, errc::unavailable);
 }
 
+TEST_F(remote_embedder, LargeNumbersStayNumbers) {
+  server.reply(200, R"({"data":[{"index":0,"embedding":[1e60,0,0]}]})");
+  const std::vector<std::string> one{"a"};
+  const auto v = model->embed(one);
+  ASSERT_TRUE(v) << v.error().detail;
+  EXPECT_EQ((*v)[0], (std::vector<float>{1, 0, 0}));
+}
+
 TEST_F(remote_embedder, CrookedAnswersAreRefused) {
   const std::vector<std::string> texts{"a", "b"};
   for (const char* body : {"not json", "{}", R"({"data":[{"index":7,"embedding":[1,0,0]}]})", R"({"data":[{"index":0,"embedding":["x",0,0]}]})",
-                           R"({"data":[{"index":0,"embedding":[1,0,0]}]})", R"({"data":[{"index":0,"embedding":[0,0,0]},{"index":1,"embedding":[0,0,1]}]})"}) {
+                           R"({"data":[{"index":0,"embedding":[1,0,0]}]})", R"({"data":[{"index":0,"embedding":[0,0,0]},{"index":1,"embedding":[0,0,1]}]})",
+                           R"({"data":[{"index":0,"embedding":[1,0,0]},{"index":0,"embedding":[0,0,1]},{"index":1,"embedding":[0,0,1]}]})",
+                           R"({"data":[{"index":0,"embedding":[NaN,0,0]},{"index":1,"embedding":[0,0,1]}]})",
+                           R"({"data":[{"index":0,"embedding":[1e999,0,0]},{"index":1,"embedding":[0,0,1]}]})",
+                           R"({"data":[{"index":0,"embedding":[null,0,0]},{"index":1,"embedding":[0,0,1]}]})",
+                           R"({"data":[{"embedding":[1,0,0]},{"embedding":[1,0,0]},{"embedding":[1,0,0]}]})",
+                           R"({"data":[{"index":0,"embedding":[1e300,1e300,0]},{"index":1,"embedding":[0,0,1]}]})"}) {
     server.reply(200, body);
     EXPECT_FALSE(model->embed(texts)) << body;
   }

@@ -1,11 +1,12 @@
-// Does the embedded search find the right runbook for what people really type? The questions share no word with
-// the titles; the same test is ready for a real embedding endpoint (FM_TEST_EMBEDDINGS = its base URL).
-#include "actors/knowledge/chunker.hpp"
-#include "actors/knowledge/full_text_index.hpp"
-#include "actors/knowledge/lexical_embedder.hpp"
-#include "actors/knowledge/openai_embedder.hpp"
-#include "actors/knowledge/words.hpp"
+// Does the embedded search find the right runbook for what people really type? The questions share no word with the
+// titles. Two sets: the engine was tuned with the first in sight; the second was written and measured before it was
+// tuned again. The same test is ready for a real embedding endpoint (FM_TEST_EMBEDDING_URL = its base URL).
+#include "actors/knowledge/knowledge_base.hpp"
+#include "actors/search/lexical_embedder.hpp"
+#include "actors/search/openai_embedder.hpp"
+#include "actors/search/words.hpp"
 #include "http/client/curl_client.hpp"
+#include "storage/factory/factory.hpp"
 
 #include <gtest/gtest.h>
 
@@ -39,88 +40,54 @@ std::vector<runbook> runbooks() {
   std::sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.slug < b.slug; });
   return out;
 }
-std::vector<std::pair<std::string, std::string>> questions() {
+constexpr const char* sets[] = {"questions.tsv", "held_out_questions.tsv"};
+std::vector<std::pair<std::string, std::string>> questions(const std::string& set) {
   std::vector<std::pair<std::string, std::string>> out;
-  std::ifstream in{FM_SOURCE_DIR "/tests/knowledge/questions.tsv"};
+  std::ifstream in{FM_SOURCE_DIR "/tests/knowledge/" + set};
   for (std::string line; std::getline(in, line);)
     if (const auto tab = line.find('\t'); tab != std::string::npos)
       out.emplace_back(line.substr(0, tab), line.substr(tab + 1));
   return out;
 }
-double dot(const std::vector<float>& a, const std::vector<float>& b) {
-  double s = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    s += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return s;
-}
-
-/// The embedded one, or a real endpoint: FM_TEST_EMBEDDINGS = base URL, _MODEL, _DIMENSION, _KEY.
+/// The embedded one, or a real endpoint: FM_TEST_EMBEDDING_URL, _MODEL, _DIMENSION, _KEY.
 embedder_ptr chosen_embedder() {
   const auto given = [](const char* name, const char* otherwise) {
     const char* value = std::getenv(name);
     return std::string{value ? value : otherwise};
   };
-  if (given("FM_TEST_EMBEDDINGS", "").empty())
+  if (given("FM_TEST_EMBEDDING_URL", "").empty())
     return make_lexical_embedder();
   openai_embedder_settings s;
-  s.base_url = given("FM_TEST_EMBEDDINGS", "");
-  s.model = given("FM_TEST_EMBEDDINGS_MODEL", "bge-m3");
-  s.dimension = static_cast<std::uint32_t>(std::stoul(given("FM_TEST_EMBEDDINGS_DIMENSION", "1024")));
-  s.api_key = given("FM_TEST_EMBEDDINGS_KEY", "");
+  s.base_url = given("FM_TEST_EMBEDDING_URL", "");
+  s.model = given("FM_TEST_EMBEDDING_MODEL", "bge-m3");
+  s.dimension = static_cast<std::uint32_t>(std::stoul(given("FM_TEST_EMBEDDING_DIMENSION", "1024")));
+  s.api_key = given("FM_TEST_EMBEDDING_KEY", "");
   return make_openai_embedder(s, make_curl_client({}));
 }
 
+/// The whole library as it is served, with the starter pack in it.
 struct library {
-  std::vector<runbook> books = runbooks();
-  full_text_index index;
-  std::vector<std::pair<std::string, std::vector<float>>> vectors; ///< slug of the chunk's book
+  opened_storage storage = std::move(*open_storage(all_in_memory()));
   embedder_ptr model = chosen_embedder();
-  std::map<std::string, std::string> book_of;
+  knowledge_base base{{}, {storage.blobs, storage.vectors, model, system_clock_source(), seeded_random(1), {}, {}, {}}};
+  std::map<std::string, std::string> book_of; ///< slug of a title
 
   library() {
-    for (auto& b : books) {
-      const auto pieces = chunks_of(b.text);
-      std::vector<std::string> texts;
-      for (std::size_t i = 0; i < pieces.chunks.size(); ++i) {
-        const auto id = b.slug + "#" + std::to_string(i);
-        index.add(id, b.title, pieces.chunks[i].text);
-        book_of[id] = b.slug;
-        texts.push_back(b.title + "\n" + pieces.chunks[i].text);
-      }
-      const auto embedded = model->embed(texts);
-      for (auto& v : *embedded)
-        vectors.emplace_back(b.slug, v);
+    for (auto& b : runbooks()) {
+      auto added = base.add({}, draft_of({b.slug, b.text}));
+      EXPECT_TRUE(added) << b.slug << ": " << (added ? "" : added.error().detail);
+      EXPECT_TRUE(added && added->indexed) << b.slug << " has no vectors: " << base.model_state().detail;
+      book_of[b.title] = b.slug;
     }
   }
-  static std::vector<std::string> books_only(const std::vector<std::string>& ids) {
+  std::vector<std::string> found(const std::string& q) {
+    knowledge_query query;
+    query.text = q;
+    query.limit = 10;
     std::vector<std::string> out;
-    for (auto& id : ids)
-      if (std::find(out.begin(), out.end(), id) == out.end())
-        out.push_back(id);
-    return out;
-  }
-  std::vector<std::string> by_text(const std::string& q) {
-    std::vector<std::string> ids;
-    for (auto& h : index.search(q, 30))
-      ids.push_back(book_of[h.id]);
-    return books_only(ids);
-  }
-  std::vector<std::string> by_vector(const std::string& q) {
-    const std::vector<std::string> texts{q};
-    const auto v = model->embed(texts)->front();
-    std::vector<std::pair<double, std::string>> scored;
-    for (auto& [slug, other] : vectors)
-      scored.emplace_back(-dot(v, other), slug);
-    std::sort(scored.begin(), scored.end());
-    std::vector<std::string> ids;
-    for (std::size_t i = 0; i < std::min<std::size_t>(30, scored.size()); ++i)
-      ids.push_back(scored[i].second);
-    return books_only(ids);
-  }
-  std::vector<std::string> fused(const std::string& q) {
-    std::vector<std::string> out;
-    for (auto& [id, score] : fuse_ranks({{1.0, by_text(q)}, {0.7, by_vector(q)}}))
-      out.push_back(id);
+    if (auto hits = base.search(query))
+      for (auto& h : *hits)
+        out.push_back(book_of[h.document.title]);
     return out;
   }
 };
@@ -137,33 +104,34 @@ TEST(retrieval, EveryQuestionNamesARunbookThatExists) {
   std::set<std::string> slugs;
   for (auto& b : runbooks())
     slugs.insert(b.slug);
-  const auto asked = questions();
-  EXPECT_GE(asked.size(), 120U);
-  for (auto& [slug, q] : asked)
-    EXPECT_TRUE(slugs.contains(slug)) << slug;
+  EXPECT_GE(questions(sets[0]).size(), 120U);
+  EXPECT_GE(questions(sets[1]).size(), 60U);
+  for (const auto* set : sets)
+    for (auto& [slug, q] : questions(set))
+      EXPECT_TRUE(slugs.contains(slug)) << slug;
+}
+
+/// The share of questions whose runbook is among the first three.
+double measured(library& lib, const std::string& set) {
+  const auto asked = questions(set);
+  std::size_t first = 0, first3 = 0;
+  for (auto& [slug, q] : asked) {
+    const auto found = lib.found(q);
+    const auto rank = std::find(found.begin(), found.end(), slug) - found.begin();
+    first += rank == 0 && !found.empty();
+    first3 += rank < 3 && static_cast<std::size_t>(rank) < found.size();
+    if (rank >= 3)
+      std::cout << "missed: " << q << "  (wanted " << slug << ", got " << (found.empty() ? "nothing" : found[0]) << " first)\n";
+  }
+  const auto share = [&](std::size_t n) { return static_cast<double>(n) / static_cast<double>(asked.size()); };
+  std::cout << set << ": in the first three of " << asked.size() << ": " << share(first3) << "; first " << share(first) << "\n";
+  return share(first3);
 }
 
 TEST(retrieval, RightRunbookIsAmongTheFirstThreeForNineOfTenQuestions) {
   library lib;
-  const auto asked = questions();
-  std::map<std::string, std::size_t> first3;
-  std::size_t first = 0;
-  for (auto& [slug, q] : asked) {
-    const auto rank = [&](const std::vector<std::string>& ids) {
-      return static_cast<std::size_t>(std::find(ids.begin(), ids.end(), slug) - ids.begin());
-    };
-    const auto f = lib.fused(q);
-    first += rank(f) == 0;
-    first3["fused"] += rank(f) < 3;
-    first3["text"] += rank(lib.by_text(q)) < 3;
-    first3["vector"] += rank(lib.by_vector(q)) < 3;
-    if (rank(f) >= 3)
-      std::cout << "missed: " << q << "  (wanted " << slug << ", got " << f.at(0) << ", " << f.at(1) << ", " << f.at(2) << ")\n";
-  }
-  const auto share = [&](const std::string& name) { return static_cast<double>(first3[name]) / static_cast<double>(asked.size()); };
-  std::cout << "in the first three of " << asked.size() << ": fused " << share("fused") << ", full text " << share("text") << ", vectors "
-            << share("vector") << "; first " << static_cast<double>(first) / static_cast<double>(asked.size()) << "\n";
-  EXPECT_GE(share("fused"), 0.90);
+  for (const auto* set : sets)
+    EXPECT_GE(measured(lib, set), 0.90) << set;
 }
 
 TEST(retrieval, QuestionsDoNotLeanOnTitles) {
@@ -171,8 +139,9 @@ TEST(retrieval, QuestionsDoNotLeanOnTitles) {
   for (auto& b : runbooks())
     for (auto& t : terms_of(b.title))
       titles[b.slug].insert(t.stem);
-  for (auto& [slug, q] : questions())
-    for (auto& word : terms_of(q))
-      EXPECT_FALSE(titles[slug].contains(word.stem)) << slug << " has '" << word.stem << "' in its title; asked: " << q;
+  for (const auto* set : sets)
+    for (auto& [slug, q] : questions(set))
+      for (auto& word : terms_of(q))
+        EXPECT_FALSE(titles[slug].contains(word.stem)) << slug << " has '" << word.stem << "' in its title; asked: " << q;
 }
 } // namespace

@@ -1,9 +1,9 @@
 // The tokenizer, the chunker and the index: exact ranges, bounds, and what goes in comes out.
 #include "actors/knowledge/chunker.hpp"
-#include "actors/knowledge/concepts.hpp"
-#include "actors/knowledge/full_text_index.hpp"
-#include "actors/knowledge/lexical_embedder.hpp"
-#include "actors/knowledge/words.hpp"
+#include "actors/search/concepts.hpp"
+#include "actors/search/full_text_index.hpp"
+#include "actors/search/lexical_embedder.hpp"
+#include "actors/search/words.hpp"
 
 #include <gtest/gtest.h>
 

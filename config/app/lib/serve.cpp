@@ -4,23 +4,27 @@
 #include "config/app/lib/file_analysis.hpp"
 #include "config/app/lib/storage_of.hpp"
 
+#include "actors/case_search/case_search.hpp"
 #include "actors/cases/case_registry.hpp"
 #include "actors/evidence/opening/document_text.hpp"
 #include "actors/files/files.hpp"
 #include "actors/identity/identity.hpp"
 #include "actors/knowledge/knowledge.hpp"
-#include "actors/knowledge/lexical_embedder.hpp"
-#include "actors/knowledge/openai_embedder.hpp"
-#include "actors/knowledge/relevance.hpp"
+#include "actors/search/cached_embedder.hpp"
+#include "actors/search/lexical_embedder.hpp"
+#include "actors/search/openai_embedder.hpp"
+#include "actors/knowledge/tools.hpp"
 #include "actors/likeness/likeness.hpp"
 #include "actors/llm/openai_provider.hpp"
 #include "actors/stores/case_store_actor.hpp"
 #include "actors/support/jobs.hpp"
+#include "actors/teams/teams.hpp"
 #include "http/client/curl_client.hpp"
 #include "http/live/live.hpp"
 #include "http/rest/rest.hpp"
 #include "http/server/server.hpp"
 #include "protocol/base/logging.hpp"
+#include "protocol/base/text.hpp"
 #include "storage/factory/factory.hpp"
 
 #include <caf/actor_system.hpp>
@@ -70,7 +74,7 @@ std::shared_ptr<chat_provider> make_provider(const settings& s) {
   return make_openai_provider(std::move(o), make_curl_client(std::move(c)), system_random());
 }
 
-embedder_ptr make_embedder(const settings& s) {
+embedder_ptr make_embedder(const settings& s, const embedding_cache_ptr& cache) {
   if (s.knowledge.embedding_url.empty())
     return make_lexical_embedder();
   openai_embedder_settings e;
@@ -78,9 +82,11 @@ embedder_ptr make_embedder(const settings& s) {
   e.api_key = s.knowledge.embedding_key;
   e.model = s.knowledge.embedding_model;
   e.dimension = s.knowledge.embedding_dimension;
+  e.query_timeout = s.knowledge.embedding_query_ms;
   curl_settings c;
   c.user_agent = "faultmaven/" + version();
-  return make_openai_embedder(std::move(e), make_curl_client(std::move(c)));
+  auto remote = make_openai_embedder(std::move(e), make_curl_client(std::move(c)));
+  return cache ? make_cached_embedder(std::move(remote), cache) : remote;
 }
 
 /// What the agent is shown of a person's knowledge: few passages, and only those that have something to do with the
@@ -91,32 +97,52 @@ std::function<std::vector<knowledge_hit>(const user_id&, const std::string&)> re
     return {};
   return [base = std::move(base), limit, type = std::move(document_type),
           least = static_cast<double>(s.knowledge.relevant_percent) / 100](const user_id& viewer, const std::string& question) {
-    knowledge_query q;
-    q.viewer = viewer;
-    q.text = question;
-    q.document_type = type;
-    q.limit = limit;
-    auto hits = base->search(q);
-    if (!hits) {
-      log::warn("knowledge", "it could not be asked for an answer: " + hits.error().detail);
-      return std::vector<knowledge_hit>{};
+    std::vector<knowledge_hit> all;
+    for (auto& tool : knowledge_tools()) {
+      auto hits = answer_from(*base, tool, viewer, question, least, type);
+      if (!hits) {
+        log::warn("knowledge", std::string{tool.name} + " found nothing: " + hits.error().detail);
+        continue;
+      }
+      std::move(hits->begin(), hits->end(), std::back_inserter(all));
     }
-    std::erase_if(*hits, [&](const knowledge_hit& h) { return !is_relevant(h, least); });
-    return std::move(*hits);
+    std::stable_sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.similarity > b.similarity; });
+    all.resize(std::min(all.size(), limit));
+    return all;
+  };
+}
+
+/// What the agent is shown of a case's files: the lines that a question is about. Never the raw form: it goes to models.
+std::function<std::vector<case_search_hit>(const case_id&, const std::string&)> lines_for_answers(std::shared_ptr<case_searcher> searcher, std::size_t limit) {
+  if (limit == 0)
+    return {};
+  return [searcher = std::move(searcher), limit](const case_id& id, const std::string& question) {
+    case_search_query q;
+    q.text = question.substr(0, utf8_floor(question, std::min<std::size_t>(question.size(), 1'000)));
+    q.source = "file";
+    q.limit = limit;
+    auto page = searcher->search(id, q, [](const case_file&) { return false; });
+    if (!page && page.error().code != errc::invalid) // a question without a word finds nothing
+      log::warn("case_search", "case=" + id.value + " could not be searched for an answer: " + page.error().detail);
+    return page ? std::move(page->hits) : std::vector<case_search_hit>{};
   };
 }
 
 knowledge_actor make_knowledge(caf::actor_system& system, const settings& s, const opened_storage& storage, const offload_ptr& work,
-                               const clock_ptr& clock, const random_ptr& random, const job_book_ptr& jobs, std::shared_ptr<knowledge_base>& base) {
+                               const offload_ptr& background, const clock_ptr& clock, const random_ptr& random, const job_book_ptr& jobs, const std::shared_ptr<team_directory>& people,
+                               std::shared_ptr<knowledge_base>& base) {
   knowledge_settings k;
   k.document_bytes_max = s.knowledge.document_bytes_max;
   k.documents_max = s.knowledge.documents_max;
+  k.versions_kept = s.knowledge.versions_kept;
   knowledge_deps deps;
   deps.blobs = storage.blobs;
   deps.vectors = storage.vectors;
-  deps.model = make_embedder(s);
+  deps.model = make_embedder(s, storage.embeddings);
   deps.clock = clock;
   deps.random = random;
+  deps.teams_of = [people](const user_id& who) { return people->teams_of(who); };
+  deps.team_gone = [people](const team_id& id) { return people->whole() && !people->exists(id); };
   opening::document_limits documents;
   documents.file_bytes_max = s.knowledge.file_bytes_max;
   documents.text_bytes_max = s.knowledge.document_bytes_max;
@@ -128,6 +154,8 @@ knowledge_actor make_knowledge(caf::actor_system& system, const settings& s, con
   actor.base = base = std::make_shared<knowledge_base>(k, std::move(deps));
   actor.jobs = jobs;
   actor.work = work;
+  actor.background = background;
+  actor.embed_every = s.knowledge.embedding_retry_seconds;
   actor.clock = clock;
   actor.random = random;
   for (auto& file : starter_runbooks())
@@ -276,32 +304,19 @@ int serve(const common_options& o, bool next_free_port) {
   auto identity = spawn_identity(system, identity_of(s), {storage->users, storage->sessions, accounts, clock, random});
 
   const auto library = make_offload(2, 1'024); // searching must not wait behind analysis
+  const auto indexing = make_offload(1, 1'024, offload_priority::background);
   std::shared_ptr<knowledge_base> known;
   job_settings of_jobs;
   of_jobs.remembered_max = s.jobs.remembered_max;
   of_jobs.unfinished_per_user_max = s.jobs.unfinished_per_user_max;
   const auto book = std::make_shared<job_book>(of_jobs, clock, random);
   auto jobs = spawn_jobs(system, book);
-  auto knowledge = make_knowledge(system, s, *storage, library, clock, random, book, known);
-
-  case_deps deps;
-  deps.writer = writer;
-  deps.store = storage->cases;
-  deps.readers = readers;
-  deps.run.store = storage->cases;
-  deps.run.readers = readers;
-  deps.run.work = work;
-  deps.run.provider = make_provider(s);
-  deps.run.recall = recall_of(s, known, s.knowledge.in_answers);
-  deps.run.settings.context_characters_max = s.cases.context_characters;
-  deps.run.settings.history_messages_max = s.cases.history_messages;
-  deps.run.settings.answer_bytes_max = s.llm.answer_bytes_max;
-  deps.clock = clock;
-  deps.random = random;
-  deps.metrics = stats;
-  const auto agent = deps.run.provider ? deps.run.provider->name() : std::string{"builtin"};
-  const auto running_turns = deps.running_turns;
-  auto registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(cases_of(s)), std::move(deps));
+  const auto people = std::make_shared<team_directory>(team_limits{s.teams.teams_max, s.teams.per_user_max, s.teams.members_max},
+                                                       team_directory_deps{storage->blobs, storage->users, clock, random});
+  if (auto read = people->load(); !read)
+    return fail(read.error(), exit_no_start);
+  auto knowledge = make_knowledge(system, s, *storage, library, indexing, clock, random, book, people, known);
+  auto teams = spawn_teams(system, {people, library, [knowledge](const team_id& id) { caf::anon_send(knowledge, forget_team_knowledge{id}); }});
 
   file_settings shelves;
   shelves.upload_bytes_max = s.files.upload_bytes_max;
@@ -315,17 +330,44 @@ int serve(const common_options& o, bool next_free_port) {
   analysis.redaction.personal = s.files.redaction == "all";
   analysis.redaction.ip_addresses = s.files.redact_addresses;
   const auto analyse = [analysis](const file_request& file) { return analyse_uploaded_file(file, analysis); };
+  const auto shelf = std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random});
+  const auto searcher = std::make_shared<case_searcher>(
+      case_search_settings{}, case_search_deps{storage->blobs, storage->cases, make_embedder(s, storage->embeddings), clock, [shelf](const case_id& id) { return shelf->list(id); }});
+
+  case_deps deps;
+  deps.writer = writer;
+  deps.store = storage->cases;
+  deps.readers = readers;
+  deps.run.store = storage->cases;
+  deps.run.readers = readers;
+  deps.run.work = work;
+  deps.run.provider = make_provider(s);
+  deps.run.recall = recall_of(s, known, s.knowledge.in_answers);
+  deps.run.search_case = lines_for_answers(searcher, s.knowledge.lines_in_answers);
+  deps.run.settings.context_characters_max = s.cases.context_characters;
+  deps.run.settings.history_messages_max = s.cases.history_messages;
+  deps.run.settings.answer_bytes_max = s.llm.answer_bytes_max;
+  deps.clock = clock;
+  deps.random = random;
+  deps.metrics = stats;
+  const auto agent = deps.run.provider ? deps.run.provider->name() : std::string{"builtin"};
+  const auto running_turns = deps.running_turns;
+  auto registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(cases_of(s)), std::move(deps));
+
   book->watch([registry](const job& what) {
     if (!what.in_case.empty())
       caf::anon_send(registry, to_case{what.in_case, case_command{show_job{std::make_shared<const job>(what)}}});
   });
-  const auto shelf = std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random});
+  auto case_search = spawn_case_search(system, {searcher, library, indexing});
   likeness_service likeness;
-  std::function<void(const case_id&)> on_evidence;
+  std::function<void(const case_id&)> on_evidence = [case_search](const case_id& id) { caf::anon_send(case_search, index_case{id}); };
   if (s.likeness.enabled) {
     likeness = spawn_likeness(system, likeness_of(s), {storage->cases, storage->blobs, library, registry, [shelf](const case_id& id) { return shelf->marks(id); },
                                                        recall_of(s, known, s.likeness.shown_max, "runbook")});
-    on_evidence = [actor = likeness.actor](const case_id& id) { caf::anon_send(actor, look_for_likeness{id}); };
+    on_evidence = [actor = likeness.actor, index = on_evidence](const case_id& id) {
+      index(id);
+      caf::anon_send(actor, look_for_likeness{id});
+    };
   }
   const auto analysts = make_offload(s.files.analysis_threads, s.files.analysis_queue_max, offload_priority::background); // turns must not wait behind uploads
   auto files = spawn_files(system, {shelf, analysts, library, registry, book, s.files.waiting_bytes_max, on_evidence});
@@ -337,7 +379,9 @@ int serve(const common_options& o, bool next_free_port) {
   rest->identity = identity;
   rest->knowledge = knowledge;
   rest->files = files;
+  rest->case_search = case_search;
   rest->jobs = jobs;
+  rest->teams = teams;
   rest->metrics = stats;
   rest->clock = clock;
   rest->random = random;
@@ -357,8 +401,10 @@ int serve(const common_options& o, bool next_free_port) {
   http::add_case_routes(*routes, rest);
   http::add_conversation_routes(*routes, rest);
   http::add_file_routes(*routes, rest);
+  http::add_evidence_search_routes(*routes, rest);
   http::add_knowledge_routes(*routes, rest);
   http::add_job_routes(*routes, rest);
+  http::add_team_routes(*routes, rest);
   http::add_health_routes(*routes, rest);
   http::add_live_routes(*routes, live);
   http::add_not_yet_routes(*routes, rest);
@@ -402,6 +448,10 @@ int serve(const common_options& o, bool next_free_port) {
   caf::anon_send_exit(identity, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(knowledge, caf::exit_reason::user_shutdown);
   knowledge = knowledge_actor{};
+  caf::anon_send_exit(case_search, caf::exit_reason::user_shutdown);
+  case_search = case_search_actor{};
+  caf::anon_send_exit(teams, caf::exit_reason::user_shutdown);
+  teams = teams_actor{};
   caf::anon_send_exit(files, caf::exit_reason::user_shutdown);
   files = files_actor{};
   if (likeness.actor)
@@ -418,6 +468,7 @@ int serve(const common_options& o, bool next_free_port) {
   analysts->stop();
   work->stop();
   library->stop();
+  indexing->stop();
   book->watch({}); // it holds the registry; nobody works any more
   accounts->stop();
   readers->stop();

@@ -65,6 +65,7 @@ storage_settings storage_of(const settings& s) {
   if (s.storage.vectors == "chroma" || s.storage.blobs == "s3")
     to.http = make_curl_client({});
   to.sqlite_file = s.storage.sqlite_file;
+  to.embedding_cache_bytes = s.knowledge.embedding_url.empty() ? 0 : s.knowledge.embedding_cache_bytes;
   to.synchronous_full = s.storage.synchronous == "full";
   return to;
 }

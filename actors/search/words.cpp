@@ -1,5 +1,5 @@
 // Tokenizer and stemmer.
-#include "actors/knowledge/words.hpp"
+#include "actors/search/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +16,7 @@ struct stemmer_closer {
 };
 using stemmer_ptr = std::unique_ptr<sb_stemmer, stemmer_closer>;
 
-std::string stem_of(std::string_view lower) {
+std::string stemmed(std::string_view lower) {
   // Snowball keeps its workspace inside: one stemmer a thread.
   thread_local const stemmer_ptr stemmer{sb_stemmer_new("english", "UTF_8")};
   if (!stemmer || lower.size() < 4)
@@ -41,6 +41,8 @@ std::string folded(std::string_view word) {
 }
 } // namespace
 
+std::string stem_of(std::string_view lower_case_word) { return stemmed(lower_case_word); }
+
 bool is_common(std::string_view word) {
   static const std::unordered_set<std::string_view> words{
       "a", "about", "above", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because",
@@ -64,7 +66,7 @@ std::vector<term> terms_of(std::string_view text, std::size_t terms_max, bool sk
     const auto word = folded(text.substr(begin, std::min(end - begin, word_bytes_max)));
     if (skip_common && is_common(word))
       return;
-    out.push_back({stem_of(word), static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), part});
+    out.push_back({stemmed(word), static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), part});
   };
   std::size_t i = 0;
   while (i < text.size() && out.size() < terms_max) {

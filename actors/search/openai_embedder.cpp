@@ -1,30 +1,29 @@
 // One request a batch; the answer is put in order by its indexes and normalized.
-#include "actors/knowledge/openai_embedder.hpp"
+#include "actors/search/openai_embedder.hpp"
 
 #include "protocol/base/json_writer.hpp"
-#include "protocol/base/sha256.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
-#include <list>
+#include <iterator>
 #include <mutex>
 #include <simdjson.h>
 #include <thread>
-#include <unordered_map>
 
 namespace fm {
 namespace {
 struct answer {
   int status = 0;
   std::string body;
+  bool too_long = false;
   std::optional<std::chrono::milliseconds> retry_after;
   std::optional<failure> broken;
 };
 
 /// Waits for one call; the client's own timeouts end it.
-answer call(http_client& client, http_request request) {
+answer call(http_client& client, http_request request, std::size_t answer_bytes_max) {
   struct waiting {
     std::mutex mutex;
     std::condition_variable changed;
@@ -39,7 +38,12 @@ answer call(http_client& client, http_request request) {
       if (name == "retry-after")
         w->got.retry_after = std::chrono::seconds{std::clamp(std::atoi(value.c_str()), 0, 60)};
   };
-  events.on_body = [w](std::string_view piece) { w->got.body.append(piece); };
+  events.on_body = [w, answer_bytes_max](std::string_view piece) {
+    if (w->got.body.size() + piece.size() > answer_bytes_max)
+      w->got.too_long = true; // the rest is let go by
+    else
+      w->got.body.append(piece);
+  };
   events.on_end = [w](outcome<void> r) {
     std::lock_guard lock{w->mutex};
     if (!r)
@@ -65,48 +69,46 @@ public:
   outcome<std::vector<std::vector<float>>> embed(std::span<const std::string> texts) override {
     if (texts.size() > batch_max)
       return make_failure(errc::too_large, "At most " + std::to_string(batch_max) + " texts are embedded at once.");
-    std::vector<std::vector<float>> out(texts.size());
-    std::vector<std::size_t> missing;
-    for (std::size_t i = 0; i < texts.size(); ++i)
-      if (!cached(texts[i], out[i]))
-        missing.push_back(i);
-    for (std::size_t at = 0; at < missing.size(); at += settings_.batch) {
-      const auto upto = std::min(missing.size(), at + settings_.batch);
-      std::vector<std::string_view> part;
-      for (auto i = at; i < upto; ++i)
-        part.push_back(texts[missing[i]]);
-      auto vectors = ask(part);
+    std::vector<std::vector<float>> out;
+    for (std::size_t at = 0; at < texts.size(); at += settings_.batch) {
+      auto vectors = ask(texts.subspan(at, std::min(settings_.batch, texts.size() - at)), settings_.attempts_max, settings_.timeout);
       if (!vectors)
         return vectors.error();
-      for (auto i = at; i < upto; ++i) {
-        keep(texts[missing[i]], (*vectors)[i - at]);
-        out[missing[i]] = std::move((*vectors)[i - at]);
-      }
+      std::move(vectors->begin(), vectors->end(), std::back_inserter(out));
     }
     return out;
   }
 
+  outcome<std::vector<float>> embed_query(const std::string& text) override {
+    auto one = ask(std::span{&text, 1}, 1, settings_.query_timeout);
+    if (!one)
+      return one.error();
+    return std::move(one->front());
+  }
+
 private:
-  outcome<std::vector<std::vector<float>>> ask(const std::vector<std::string_view>& texts) {
+  outcome<std::vector<std::vector<float>>> ask(std::span<const std::string> texts, std::size_t attempts_max, std::chrono::milliseconds timeout) {
     http_request r;
     r.method = "POST";
     r.url = settings_.base_url + "/embeddings";
     r.headers = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
     if (!settings_.api_key.empty())
       r.headers.emplace_back("Authorization", "Bearer " + settings_.api_key);
-    r.total_timeout = settings_.timeout;
+    r.total_timeout = timeout;
     json_writer w{r.body};
     w.begin_object().member("model", settings_.model).member("encoding_format", "float");
     w.key("input").begin_array();
-    for (auto& t : texts)
+    for (const std::string_view t : texts)
       w.value(t.empty() ? std::string_view{" "} : t.substr(0, utf8_floor(t, std::min(t.size(), settings_.text_bytes_max))));
     w.end_array().end_object();
     for (std::size_t attempt = 1;; ++attempt) {
-      auto got = call(*client_, r);
+      auto got = call(*client_, r, settings_.answer_bytes_max);
       const bool again = got.broken ? got.broken->code == errc::unavailable || got.broken->code == errc::timed_out : got.status == 429 || got.status >= 500;
+      if (!got.broken && got.status == 200 && got.too_long)
+        return make_unavailable("The embedding endpoint's answer is longer than any can be.");
       if (!got.broken && got.status == 200)
         return read(got.body, texts.size());
-      if (!again || attempt >= settings_.attempts_max) {
+      if (!again || attempt >= attempts_max) {
         if (got.broken)
           return make_unavailable("The embedding endpoint does not answer: " + got.broken->detail, std::chrono::seconds{10});
         return make_unavailable("The embedding endpoint answered with status " + std::to_string(got.status) + ".", std::chrono::seconds{10});
@@ -133,52 +135,29 @@ private:
         return make_failure(errc::invalid, "The embedding model gives vectors of " + std::to_string(numbers.size()) +
                                                " numbers, but knowledge.embedding_dimension is " + std::to_string(settings_.dimension) + ".");
       auto& v = out[index];
+      if (!v.empty())
+        return make_unavailable("The embedding endpoint gave two vectors for one text.");
+      std::vector<double> exact;
       double norm = 0;
       for (auto n : numbers) {
         double x = 0;
         if (n.get_double().get(x) != simdjson::SUCCESS)
           return make_unavailable("The embedding endpoint's answer is not what OpenAI's protocol says.");
-        v.push_back(static_cast<float>(x));
+        exact.push_back(x);
         norm += x * x;
       }
       if (norm <= 0 || !std::isfinite(norm))
         return make_unavailable("The embedding endpoint gave a vector without direction.");
-      for (auto& x : v)
-        x = static_cast<float>(static_cast<double>(x) / std::sqrt(norm));
+      for (const auto x : exact)
+        v.push_back(static_cast<float>(x / std::sqrt(norm)));
     }
     if (std::any_of(out.begin(), out.end(), [](auto& v) { return v.empty(); }))
       return make_unavailable("The embedding endpoint gave fewer vectors than texts.");
     return out;
   }
 
-  bool cached(const std::string& text, std::vector<float>& into) {
-    const auto key = to_hex(sha256(text));
-    std::lock_guard lock{mutex_};
-    const auto found = by_key_.find(key);
-    if (found == by_key_.end())
-      return false;
-    recent_.splice(recent_.begin(), recent_, found->second);
-    into = found->second->second;
-    return true;
-  }
-  void keep(const std::string& text, const std::vector<float>& vector) {
-    const auto key = to_hex(sha256(text));
-    std::lock_guard lock{mutex_};
-    if (by_key_.contains(key))
-      return;
-    recent_.emplace_front(key, vector);
-    by_key_[key] = recent_.begin();
-    while (recent_.size() > settings_.cached_max) {
-      by_key_.erase(recent_.back().first);
-      recent_.pop_back();
-    }
-  }
-
   openai_embedder_settings settings_;
   http_client_ptr client_;
-  std::mutex mutex_;
-  std::list<std::pair<std::string, std::vector<float>>> recent_;
-  std::unordered_map<std::string, std::list<std::pair<std::string, std::vector<float>>>::iterator> by_key_;
 };
 } // namespace
 

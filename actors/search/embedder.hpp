@@ -24,6 +24,13 @@ public:
   virtual std::string name() const = 0;
   virtual std::uint32_t dimension() const = 0;
   virtual outcome<std::vector<std::vector<float>>> embed(std::span<const std::string> texts) = 0;
+  /// One text that somebody waits for: given up earlier than a batch.
+  virtual outcome<std::vector<float>> embed_query(const std::string& text) {
+    auto all = embed(std::span{&text, 1});
+    if (!all)
+      return all.error();
+    return std::move(all->front());
+  }
 };
 using embedder_ptr = std::shared_ptr<embedder>;
 

@@ -1,8 +1,8 @@
 // BM25 with postings in memory.
-#include "actors/knowledge/full_text_index.hpp"
+#include "actors/search/full_text_index.hpp"
 
-#include "actors/knowledge/concepts.hpp"
-#include "actors/knowledge/words.hpp"
+#include "actors/search/concepts.hpp"
+#include "actors/search/words.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>

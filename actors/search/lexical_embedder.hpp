@@ -3,7 +3,7 @@
 // how often and how tellingly they occur. Deterministic on every machine.
 #pragma once
 
-#include "actors/knowledge/embedder.hpp"
+#include "actors/search/embedder.hpp"
 
 namespace fm {
 

@@ -1,8 +1,8 @@
 // Features and their weights.
-#include "actors/knowledge/lexical_embedder.hpp"
+#include "actors/search/lexical_embedder.hpp"
 
-#include "actors/knowledge/concepts.hpp"
-#include "actors/knowledge/words.hpp"
+#include "actors/search/concepts.hpp"
+#include "actors/search/words.hpp"
 
 #include <cmath>
 #include <map>

@@ -2,7 +2,7 @@
 // exhausted" are one concept, so a question finds a runbook that uses other words. Pure, deterministic, no model.
 #pragma once
 
-#include "actors/knowledge/words.hpp"
+#include "actors/search/words.hpp"
 
 #include <string>
 #include <string_view>

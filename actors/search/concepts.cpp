@@ -1,5 +1,5 @@
 // The table, and matching by runs of up to four stems. One line a concept; add words, not rules.
-#include "actors/knowledge/concepts.hpp"
+#include "actors/search/concepts.hpp"
 
 #include <algorithm>
 #include <array>

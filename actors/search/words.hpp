@@ -20,6 +20,8 @@ struct term {
 
 /// Terms in order of the text, at most `terms_max`. Stop words are left out when `skip_common`.
 std::vector<term> terms_of(std::string_view text, std::size_t terms_max = 200'000, bool skip_common = true);
+/// The stem of one word in lower case.
+std::string stem_of(std::string_view lower_case_word);
 /// Whether the word says nothing about a text's subject ("the", "which").
 bool is_common(std::string_view lower_case_word);
 /// How many tokens a language model would count, roughly: words and punctuation (within a tenth for English).
