@@ -102,9 +102,21 @@ private:
       const char c = s_[at_];
       if (c == '\n')
         ++line_;
+      else if (c == '/' && at_ + 1 < s_.size() && (s_[at_ + 1] == '/' || s_[at_ + 1] == '*'))
+        comment();
       else if (c != ' ' && c != '\t' && c != '\r')
         return;
     }
+  }
+  /// To its last byte.
+  void comment() {
+    if (doc_.comment_line == 0)
+      doc_.comment_line = line_;
+    const bool block = s_[at_ + 1] == '*';
+    const auto end = block ? s_.find("*/", at_ + 2) : s_.find('\n', at_);
+    const auto stop = end == std::string_view::npos ? s_.size() : block ? end + 2 : end;
+    line_ += static_cast<std::uint32_t>(std::count(s_.begin() + static_cast<std::ptrdiff_t>(at_), s_.begin() + static_cast<std::ptrdiff_t>(stop), '\n'));
+    at_ = stop - 1;
   }
   /// Reads one value with everything in it, keeping the open containers on a stack of our own.
   void value_tree() {
@@ -158,6 +170,8 @@ private:
         blank();
         key.clear();
         if (at_ < s_.size() && (s_[at_] == '}' || s_[at_] == ']')) {
+          if (doc_.comment_line != 0) // who takes comments takes this too
+            continue;
           fail("a comma stands before the closing bracket");
           return false;
         }
