@@ -2,6 +2,7 @@
 // bytes; iterative because hostile files nest.
 #include "actors/evidence/extractors/document.hpp"
 
+#include "actors/evidence/extractors/encoding.hpp"
 #include "actors/evidence/extractors/lines.hpp"
 
 #include <algorithm>
@@ -296,7 +297,7 @@ private:
         } else if (code >= 0xD800 && code < 0xE000) {
           code = 0xFFFD;
         }
-        append_code(out, code);
+        append_utf8(code, out);
         break;
       }
       default:
@@ -319,23 +320,6 @@ private:
     }
     at_ += 4;
     return v;
-  }
-  static void append_code(std::string& out, std::uint32_t c) {
-    if (c < 0x80) {
-      out += static_cast<char>(c);
-    } else if (c < 0x800) {
-      out += static_cast<char>(0xC0 | (c >> 6));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-      out += static_cast<char>(0xE0 | (c >> 12));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-      out += static_cast<char>(0xF0 | (c >> 18));
-      out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    }
   }
 
   std::string_view s_;
