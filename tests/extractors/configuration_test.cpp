@@ -240,4 +240,42 @@ TEST(ConfigHostile, DepthWidthAndRubbishAreBounded) {
       (void)parse_config(f, text);
 }
 
+bool says(const extraction& x, std::string_view kind, std::string_view title = {}) {
+  return std::any_of(x.findings.begin(), x.findings.end(), [&](auto& f) { return f.kind == kind && f.title.find(title) != std::string::npos; });
+}
+
+TEST(Json, CommentsAreReadAndSaidWhereNotEveryReaderTakesThem) {
+  const std::string text = "{\n  // strict\n  \"a\": 1, /* two\n lines */ \"b\": [1, 2,],\n  \"url\": \"http://x//y\",\n}\n";
+  const auto x = extract_config("app.json", text);
+  EXPECT_FALSE(says(x, "parse_error")) << x.summary;
+  EXPECT_TRUE(says(x, "json_comments"));
+  EXPECT_FALSE(says(extract_config("tsconfig.json", text), "json_comments"));
+  EXPECT_TRUE(says(extract_config("app.json", "{\"a\": [1, 2,]}"), "parse_error")) << "without comments it is plain JSON";
+  EXPECT_TRUE(says(extract_config("app.json", "{\"a\": /* never ends"), "parse_error"));
+  const auto d = parse_config(config_format::json, text);
+  EXPECT_EQ(d.text_of(d.find(d.first(), "url")), "http://x//y") << "what is in a string is no comment";
+}
+
+TEST(Lint, DangersOfFormatsThatAreWordsAndBlanks) {
+  const auto redis = extract_config("redis.conf", "bind 0.0.0.0\nprotected-mode no\nport 6379\nrequirepass correcthorse9battery\n");
+  EXPECT_TRUE(says(redis, "authentication_off"));
+  EXPECT_TRUE(says(redis, "listens_everywhere"));
+  EXPECT_TRUE(says(redis, "secret"));
+  EXPECT_EQ(redis.full.find("correcthorse9battery"), std::string::npos);
+  const auto ssh = extract_config("sshd_config", "PermitRootLogin yes\nPasswordAuthentication yes\nPermitEmptyPasswords yes\n");
+  EXPECT_TRUE(says(ssh, "root_login"));
+  EXPECT_TRUE(says(ssh, "authentication_off"));
+}
+
+TEST(Lint, SpringAndNginx) {
+  const auto spring = extract_config("application.properties", "spring.datasource.url=jdbc:postgresql://db:5432/shop?sslmode=disable&x=1\nspring.jpa.hibernate.ddl-auto=create-drop\nmanagement.endpoints.web.exposure.include=*\nserver.port=8080\n");
+  EXPECT_TRUE(says(spring, "management_exposed"));
+  EXPECT_TRUE(says(spring, "tls_off"));
+  EXPECT_TRUE(says(spring, "schema_changes_at_start"));
+  EXPECT_FALSE(says(extract_config("a.properties", "url=postgres://db/x?sslmode=require\na.b=c\n"), "tls_off"));
+  const auto nginx = extract_config("nginx.conf", "user root;\nevents { worker_connections 1024; }\nhttp {\n  server {\n    listen 80;\n    location / { proxy_pass http://a; add_header Access-Control-Allow-Origin *; }\n  }\n}\n");
+  EXPECT_TRUE(says(nginx, "runs_as_root"));
+  EXPECT_TRUE(says(nginx, "cors_open"));
+}
+
 } // namespace

@@ -3,6 +3,7 @@
 #include "actors/evidence/opening/archive.hpp"
 #include "actors/evidence/opening/isolated.hpp"
 #include "actors/evidence/opening/visual.hpp"
+#include "tests/support/hostile_files.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -282,31 +283,7 @@ TEST(Visual, HugeImagesAreRefusedFromTheirHeader) {
 
 // ---- PDF ----
 
-std::string pdf_of(std::size_t pages, std::string_view words) {
-  std::string out = "%PDF-1.4\n";
-  std::vector<std::size_t> at;
-  const auto object = [&](const std::string& body) {
-    at.push_back(out.size());
-    out += std::to_string(at.size()) + " 0 obj\n" + body + "\nendobj\n";
-  };
-  object("<< /Type /Catalog /Pages 2 0 R >>");
-  std::string kids;
-  for (std::size_t i = 0; i < pages; ++i)
-    kids += std::to_string(5 + i) + " 0 R ";
-  object("<< /Type /Pages /Count " + std::to_string(pages) + " /Kids [" + kids + "] >>");
-  object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
-  const auto stream = "BT /F1 14 Tf 72 700 Td (" + std::string{words} + ") Tj 0 -40 Td (second line of it) Tj ET";
-  object("<< /Length " + std::to_string(stream.size()) + " >>\nstream\n" + stream + "\nendstream");
-  for (std::size_t i = 0; i < pages; ++i)
-    object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >> >>");
-  const auto xref = out.size();
-  out += "xref\n0 " + std::to_string(at.size() + 1) + "\n0000000000 65535 f \n";
-  for (auto a : at) {
-    auto digits = std::to_string(a);
-    out += std::string(10 - digits.size(), '0') + digits + " 00000 n \n";
-  }
-  return out + "trailer\n<< /Size " + std::to_string(at.size() + 1) + " /Root 1 0 R >>\nstartxref\n" + std::to_string(xref) + "\n%%EOF\n";
-}
+using testing_support::pdf_of;
 
 TEST(Pdf, TextOfEveryPageWithItsPlace) {
   const auto r = read_visual(pdf_of(2, "The request timed out"));

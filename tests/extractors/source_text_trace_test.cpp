@@ -189,4 +189,15 @@ TEST(Traces, BrokenOnesAreRefusedClearly) {
   EXPECT_TRUE(cut.shortened.has_value()) << "what came before the break is used, and the break is said";
 }
 
+TEST(Source, AnErrorThatBecomesAnEmptyAnswerIsSaid) {
+  for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
+         {"Orders.java", "package a;\npublic class Orders {\n  public Order load(long id) {\n    try {\n      return db.load(id);\n    } catch (TimeoutException e) {\n      return null;\n    }\n  }\n}\n"},
+         {"Orders.cs", "using System;\nnamespace Shop\n{\n  public class Orders\n  {\n    public Order Load(int id)\n    {\n      try { return Find(id); }\n      catch (Exception) { return null; }\n    }\n  }\n}\n"}}) {
+    const auto x = extract_source(name, text);
+    EXPECT_TRUE(std::any_of(x.findings.begin(), x.findings.end(), [](auto& f) { return f.kind == "swallowed_error" && f.title.find("empty answer") != std::string::npos; })) << name;
+  }
+  const auto fine = extract_source("Orders.java", "package a;\npublic class Orders {\n  public Order load(long id) {\n    try {\n      return db.load(id);\n    } catch (TimeoutException e) {\n      throw new Unavailable(e);\n    }\n  }\n}\n");
+  EXPECT_FALSE(std::any_of(fine.findings.begin(), fine.findings.end(), [](auto& f) { return f.kind == "swallowed_error"; }));
+}
+
 } // namespace

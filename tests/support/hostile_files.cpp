@@ -88,32 +88,6 @@ std::string zstd_bomb(std::size_t bytes) {
   return out;
 }
 
-std::string pdf_of(std::size_t pages) {
-  std::string out = "%PDF-1.4\n";
-  std::vector<std::size_t> at;
-  const auto object = [&](const std::string& body) {
-    at.push_back(out.size());
-    out += std::to_string(at.size()) + " 0 obj\n" + body + "\nendobj\n";
-  };
-  object("<< /Type /Catalog /Pages 2 0 R >>");
-  std::string kids;
-  for (std::size_t i = 0; i < pages; ++i)
-    kids += std::to_string(5 + i) + " 0 R ";
-  object("<< /Type /Pages /Count " + std::to_string(pages) + " /Kids [" + kids + "] >>");
-  object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
-  const std::string stream = "BT /F1 14 Tf 72 700 Td (One page of very many) Tj ET";
-  object("<< /Length " + std::to_string(stream.size()) + " >>\nstream\n" + stream + "\nendstream");
-  for (std::size_t i = 0; i < pages; ++i)
-    object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >> >>");
-  const auto table = out.size();
-  out += "xref\n0 " + std::to_string(at.size() + 1) + "\n0000000000 65535 f \n";
-  for (auto a : at) {
-    auto digits = std::to_string(a);
-    out += std::string(10 - digits.size(), '0') + digits + " 00000 n \n";
-  }
-  return out + "trailer\n<< /Size " + std::to_string(at.size() + 1) + " /Root 1 0 R >>\nstartxref\n" + std::to_string(table) + "\n%%EOF\n";
-}
-
 /// A whole PNG of one colour: 30,000 x 30,000 pixels in a megabyte.
 std::string huge_png(std::uint32_t side) {
   const auto chunk = [](const std::string& type, const std::string& data) { return big(data.size(), 4) + type + data + big(crc_of(type + data), 4); };
@@ -168,6 +142,32 @@ std::string wide_csv(std::size_t columns) {
 }
 } // namespace
 
+std::string pdf_of(std::size_t pages, const std::string& words) {
+  std::string out = "%PDF-1.4\n";
+  std::vector<std::size_t> at;
+  const auto object = [&](const std::string& body) {
+    at.push_back(out.size());
+    out += std::to_string(at.size()) + " 0 obj\n" + body + "\nendobj\n";
+  };
+  object("<< /Type /Catalog /Pages 2 0 R >>");
+  std::string kids;
+  for (std::size_t i = 0; i < pages; ++i)
+    kids += std::to_string(5 + i) + " 0 R ";
+  object("<< /Type /Pages /Count " + std::to_string(pages) + " /Kids [" + kids + "] >>");
+  object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
+  const auto stream = "BT /F1 14 Tf 72 700 Td (" + words + ") Tj 0 -40 Td (second line of it) Tj ET";
+  object("<< /Length " + std::to_string(stream.size()) + " >>\nstream\n" + stream + "\nendstream");
+  for (std::size_t i = 0; i < pages; ++i)
+    object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >> >>");
+  const auto table = out.size();
+  out += "xref\n0 " + std::to_string(at.size() + 1) + "\n0000000000 65535 f \n";
+  for (auto a : at) {
+    auto digits = std::to_string(a);
+    out += std::string(10 - digits.size(), '0') + digits + " 00000 n \n";
+  }
+  return out + "trailer\n<< /Size " + std::to_string(at.size() + 1) + " /Root 1 0 R >>\nstartxref\n" + std::to_string(table) + "\n%%EOF\n";
+}
+
 zip_entry stored(std::string path, std::string bytes) {
   const auto crc = crc_of(bytes);
   const auto size = static_cast<std::uint32_t>(bytes.size());
@@ -209,7 +209,7 @@ std::vector<hostile_file> hostile_files() {
   add("wrong utf8.log", repeated(at + "ERROR \xC3\x28 caf\xFF failed\n", mebibyte), "failed");
   add("endings.log", repeated(at + "ERROR one\r\n" + at + "INFO two\n" + at + "WARN three\r" + at + "INFO four\r\n", mebibyte), "ERROR one");
   add("colours.log", repeated("\x1b[31m" + at + "ERROR\x1b[0m disk \x1b]0;title\x07 is full\n", mebibyte), "disk");
-  add("pages.pdf", pdf_of(10'000), "60 of 10000");
+  add("pages.pdf", pdf_of(10'000, "One page of very many"), "60 of 10000");
   add("huge.png", huge_png(30'000), "30000 x 30000", false);
   add("huge.jpg", std::string{"\xFF\xD8\xFF\xE0\x00\x04\x00\x00\xFF\xC0\x00\x11\x08\x75\x30\x75\x30\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01", 27} + std::string(64, '\0'), "30000 x 30000", false);
   add("aliases.yaml", alias_bomb(), "alias bomb", false);

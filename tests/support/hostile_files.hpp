@@ -29,5 +29,7 @@ zip_entry stored(std::string path, std::string bytes);
 zip_entry deflated(std::string path, const std::string& bytes);
 std::string zip_of(const std::vector<zip_entry>& entries);
 std::string gzip_of(const std::string& bytes);
+/// A PDF whose every page says `words` and, below, "second line of it".
+std::string pdf_of(std::size_t pages, const std::string& words);
 
 } // namespace fm::testing_support

@@ -307,7 +307,7 @@ classification classify(std::string_view name, std::string_view mime, std::strin
     case config_format::toml:
     case config_format::ini: p = 3.5; break;
     case config_format::env: p = 3.5; break;
-    case config_format::properties: p = 2; break;
+    case config_format::properties: p = extension_of(name) == "properties" ? 3.5 : 2; break;
     case config_format::unknown: break;
     }
     // A name alone makes nothing a configuration: the beginning must read as one.
@@ -342,7 +342,7 @@ classification classify(std::string_view name, std::string_view mime, std::strin
       if (h.endings.find("|" + extension + "|") != std::string_view::npos && h.type != data_type::visual_evidence)
         give(h.type, h.type == data_type::unstructured_text ? 0.9 : h.type == data_type::logs_and_errors && s.log_like + s.stack == 0 ? 0.5 : 1.6);
   const auto base = ascii_lower(name.substr(name.find_last_of("/\\") == std::string_view::npos ? 0 : name.find_last_of("/\\") + 1));
-  if (base == "dockerfile" || base == "makefile" || base == "jenkinsfile" || base == "nginx.conf" || base.starts_with(".env") || base == "docker-compose.yml")
+  if (base == "sshd_config" || base == "ssh_config" || base == "dockerfile" || base == "makefile" || base == "jenkinsfile" || base == "nginx.conf" || base.starts_with(".env") || base == "docker-compose.yml")
     give(data_type::structured_config, 2.5);
   if (base.find("log") != std::string::npos || base == "messages" || base == "syslog")
     give(data_type::logs_and_errors, 0.5);

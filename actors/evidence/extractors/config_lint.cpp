@@ -46,6 +46,11 @@ constexpr std::array known_values{
   known_value{"verify_peer", "false|no|0|off", weight::danger, "tls_unverified", "Certificates are not verified."},
   known_value{"access_control_allow_origin", "*", weight::warning, "cors_open", "Any site may call this with its users' browsers."},
   known_value{"ddl_auto", "create|create-drop|update", weight::warning, "schema_changes_at_start", "The schema is changed when the program starts."},
+  known_value{"endpoints_web_exposure_include", "*", weight::danger, "management_exposed", "Every management endpoint is open: heap dumps and the environment with its secrets."},
+  known_value{"enable_admin_api", "true|1|yes|on", weight::note, "management_exposed", "The administration interface is open."},
+  known_value{"sync_binlog", "0", weight::warning, "durability_off", "The binary log is not flushed: replicas and the primary differ after a crash."},
+  known_value{"x11forwarding", "yes", weight::note, "x11_forwarding", "SSH forwards X11."},
+  known_value{"skip_name_resolve", "off|false|0", weight::note, "slow_logins", "Every login asks DNS for the client's name."},
   known_value{"open_in_view", "true", weight::note, "connection_held", "A database connection is held for the whole request."},
 };
 
@@ -154,6 +159,9 @@ private:
       if ((value == "0.0.0.0" || value == "::" || value == "[::]" || value.starts_with("0.0.0.0:")) &&
           (has(key, "bind") || has(key, "listen") || has(key, "host") || has(key, "addr") || has(key, "interface")))
         say(i, weight::warning, "listens_everywhere", "Listens on every address (" + n.key + " = " + value + ").", 0.5);
+      // sslmode=disable in the query of a URL.
+      if (const auto mode = value.find("sslmode="); mode != std::string::npos && value.find("://") < mode && has_word("disable|allow", std::string_view{value}.substr(mode + 8, std::string_view{value}.substr(mode + 8).find_first_of("& \"'"))))
+        say(i, weight::warning, "tls_off", "The database connection is not encrypted.", 0.8);
       if (names_a_secret(n.key) && has_word("changeme|change_me|admin|root|password|passw0rd|secret|default|test|guest|123456|12345678|postgres|letmein|minioadmin", value))
         say(i, weight::danger, "default_password", "'" + n.key.substr(0, 80) + "' has a value that everybody tries first.", 0.9);
       if (const auto v = to_number(n.text)) {
@@ -390,6 +398,10 @@ private:
       const auto& n = d_.nodes[i];
       if (n.key == "server_tokens" && n.text == "on")
         say(i, weight::note, "server_tokens", "nginx tells its version to everybody.", 0.2);
+      if (n.key == "user" && n.text.starts_with("root") && n.parent == top)
+        say(i, weight::warning, "runs_as_root", "nginx's workers run as root.", 0.7);
+      if (n.key == "add_header" && has(n.text, "Access-Control-Allow-Origin") && n.text.ends_with("*"))
+        say(i, weight::warning, "cors_open", "Any site may call this with its users' browsers.", 0.5);
       if (n.key == "autoindex" && n.text == "on")
         say(i, weight::warning, "autoindex", "Directories are listed to visitors.", 0.6);
       if (n.key == "ssl_protocols" && (has(n.text, "SSLv") || has(n.text + " ", "TLSv1 ") || has(n.text, "TLSv1.1")))

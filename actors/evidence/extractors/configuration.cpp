@@ -117,7 +117,8 @@ config_format config_format_of(std::string_view name, std::string_view text) {
     return env;
   if (extension == "properties" || c.dotted * 2 > c.equals)
     return c.equals + c.colons > 0 ? properties : unknown;
-  if (extension == "conf" && c.equals == 0 && c.semicolons == 0 && c.lines > 0)
+  const auto base = ascii_lower(name.substr(name.find_last_of("/\\") == std::string_view::npos ? 0 : name.find_last_of("/\\") + 1));
+  if ((extension == "conf" || base.starts_with("sshd_config") || base.starts_with("ssh_config")) && c.equals == 0 && c.semicolons == 0 && c.lines > 0)
     return properties; // redis.conf, sshd_config: a word, blanks, a value
   if (extension == "env")
     return env;
@@ -203,6 +204,15 @@ std::string outline(const document& d, std::size_t bytes) {
   return out;
 }
 
+/// Files whose readers know JSON with comments.
+bool takes_comments(std::string_view name) {
+  const auto lower = ascii_lower(name.substr(name.find_last_of("/\\") == std::string_view::npos ? 0 : name.find_last_of("/\\") + 1));
+  for (const std::string_view known : {"tsconfig", "jsconfig", "devcontainer", "settings.json", "launch.json", "tasks.json", ".eslintrc"})
+    if (lower.starts_with(known))
+      return true;
+  return lower.ends_with(".jsonc") || lower.ends_with(".json5") || lower.ends_with(".code-workspace");
+}
+
 std::string counted(std::size_t n, std::string_view one, std::string_view many) { return std::to_string(n) + " " + std::string{n == 1 ? one : many}; }
 
 } // namespace
@@ -236,6 +246,16 @@ extraction extract_config(std::string_view name, std::string_view text, std::str
     x.facts.emplace_back("parse_error_column", std::to_string(doc.error->column));
   }
 
+  if (doc.comment_line != 0 && !takes_comments(name)) {
+    finding f;
+    f.kind = "json_comments";
+    f.heavy = weight::warning;
+    f.title = "There are comments in this JSON: many programs refuse it for them.";
+    f.at = all.cite_line(std::min<std::size_t>(doc.comment_line, all.size()) - 1);
+    f.quote = all.quote(f.at);
+    f.score = 0.7;
+    x.findings.push_back(std::move(f));
+  }
   auto dangers = lint_config(format, doc, all);
   x.findings.insert(x.findings.end(), std::make_move_iterator(dangers.begin()), std::make_move_iterator(dangers.end()));
 

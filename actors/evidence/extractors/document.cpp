@@ -2,6 +2,7 @@
 // bytes; iterative because hostile files nest.
 #include "actors/evidence/extractors/document.hpp"
 
+#include "actors/evidence/extractors/encoding.hpp"
 #include "actors/evidence/extractors/lines.hpp"
 
 #include <algorithm>
@@ -102,9 +103,21 @@ private:
       const char c = s_[at_];
       if (c == '\n')
         ++line_;
+      else if (c == '/' && at_ + 1 < s_.size() && (s_[at_ + 1] == '/' || s_[at_ + 1] == '*'))
+        comment();
       else if (c != ' ' && c != '\t' && c != '\r')
         return;
     }
+  }
+  /// To its last byte.
+  void comment() {
+    if (doc_.comment_line == 0)
+      doc_.comment_line = line_;
+    const bool block = s_[at_ + 1] == '*';
+    const auto end = block ? s_.find("*/", at_ + 2) : s_.find('\n', at_);
+    const auto stop = end == std::string_view::npos ? s_.size() : block ? end + 2 : end;
+    line_ += static_cast<std::uint32_t>(std::count(s_.begin() + static_cast<std::ptrdiff_t>(at_), s_.begin() + static_cast<std::ptrdiff_t>(stop), '\n'));
+    at_ = stop - 1;
   }
   /// Reads one value with everything in it, keeping the open containers on a stack of our own.
   void value_tree() {
@@ -158,6 +171,8 @@ private:
         blank();
         key.clear();
         if (at_ < s_.size() && (s_[at_] == '}' || s_[at_] == ']')) {
+          if (doc_.comment_line != 0) // who takes comments takes this too
+            continue;
           fail("a comma stands before the closing bracket");
           return false;
         }
@@ -282,7 +297,7 @@ private:
         } else if (code >= 0xD800 && code < 0xE000) {
           code = 0xFFFD;
         }
-        append_code(out, code);
+        append_utf8(code, out);
         break;
       }
       default:
@@ -305,23 +320,6 @@ private:
     }
     at_ += 4;
     return v;
-  }
-  static void append_code(std::string& out, std::uint32_t c) {
-    if (c < 0x80) {
-      out += static_cast<char>(c);
-    } else if (c < 0x800) {
-      out += static_cast<char>(0xC0 | (c >> 6));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-      out += static_cast<char>(0xE0 | (c >> 12));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-      out += static_cast<char>(0xF0 | (c >> 18));
-      out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-      out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      out += static_cast<char>(0x80 | (c & 0x3F));
-    }
   }
 
   std::string_view s_;

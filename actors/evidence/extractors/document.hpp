@@ -33,6 +33,7 @@ struct document {
   std::vector<doc_node> nodes{doc_node{node_kind::list, 0, 0, 0, 0, 0, 0, 0, false, {}, {}}}; ///< nodes[0]: list of documents
   std::optional<parse_error> error; ///< what was read before it stays
   std::optional<std::string> refused; ///< a bound was reached: bombs, depth, size
+  std::uint32_t comment_line = 0; ///< of JSON: where its first comment stands, which not every reader takes; 0 = none
 
   std::uint32_t child(std::uint32_t of, std::string_view key) const;
   std::uint32_t first() const { return nodes[0].first_child; }

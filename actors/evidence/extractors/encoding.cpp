@@ -10,7 +10,20 @@ namespace {
 constexpr std::size_t zeros_looked_at = 4'096;
 constexpr std::uint32_t unknown = 0xFFFD;
 
-void append(std::uint32_t c, std::string& out) {
+/// Without a character at the very end that was cut.
+std::string_view whole_characters(std::string_view b) {
+  std::size_t back = 1;
+  while (back <= std::min<std::size_t>(3, b.size()) && (static_cast<unsigned char>(b[b.size() - back]) & 0xC0) == 0x80)
+    ++back;
+  if (back > b.size())
+    return b;
+  const auto lead = static_cast<unsigned char>(b[b.size() - back]);
+  const std::size_t needs = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 1;
+  return needs > back ? b.substr(0, b.size() - back) : b;
+}
+} // namespace
+
+void append_utf8(std::uint32_t c, std::string& out) {
   if (c < 0x80) {
     out += static_cast<char>(c);
   } else if (c < 0x800) {
@@ -27,19 +40,6 @@ void append(std::uint32_t c, std::string& out) {
     out += static_cast<char>(0x80 | (c & 0x3F));
   }
 }
-
-/// Without a character at the very end that was cut.
-std::string_view whole_characters(std::string_view b) {
-  std::size_t back = 1;
-  while (back <= std::min<std::size_t>(3, b.size()) && (static_cast<unsigned char>(b[b.size() - back]) & 0xC0) == 0x80)
-    ++back;
-  if (back > b.size())
-    return b;
-  const auto lead = static_cast<unsigned char>(b[b.size() - back]);
-  const std::size_t needs = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 1;
-  return needs > back ? b.substr(0, b.size() - back) : b;
-}
-} // namespace
 
 text_encoding encoding_of(std::string_view b, bool cut) noexcept {
   if (b.substr(0, 2) == "\xFF\xFE")
@@ -80,13 +80,13 @@ void utf8_converter::unit(std::uint32_t u, std::string& out) {
     const auto first = *high_;
     high_.reset();
     if (u >= 0xDC00 && u < 0xE000)
-      return append(0x10000 + ((first - 0xD800) << 10) + (u - 0xDC00), out);
-    append(unknown, out);
+      return append_utf8(0x10000 + ((first - 0xD800) << 10) + (u - 0xDC00), out);
+    append_utf8(unknown, out);
   }
   if (u >= 0xD800 && u < 0xDC00)
     high_ = u;
   else
-    append(u >= 0xDC00 && u < 0xE000 ? unknown : u, out);
+    append_utf8(u >= 0xDC00 && u < 0xE000 ? unknown : u, out);
 }
 
 void utf8_converter::feed(std::string_view piece, std::string& out) {
@@ -96,7 +96,7 @@ void utf8_converter::feed(std::string_view piece, std::string& out) {
   }
   if (from_ == text_encoding::latin1) {
     for (char c : piece)
-      append(static_cast<unsigned char>(c), out);
+      append_utf8(static_cast<unsigned char>(c), out);
     return;
   }
   for (char c : piece) {
@@ -113,7 +113,7 @@ void utf8_converter::feed(std::string_view piece, std::string& out) {
 
 void utf8_converter::finish(std::string& out) {
   if (high_)
-    append(unknown, out);
+    append_utf8(unknown, out);
   high_.reset();
   byte_.reset();
 }

@@ -14,6 +14,8 @@ constexpr bool is_wide(text_encoding e) noexcept { return e == text_encoding::ut
 /// there is more text behind these bytes, so that half a character may stand at their end.
 text_encoding encoding_of(std::string_view bytes, bool cut = false) noexcept;
 
+void append_utf8(std::uint32_t code_point, std::string& out);
+
 /// Turns a text into UTF-8 as it comes; a byte order mark is left out, half a character waits for its other half.
 class utf8_converter {
 public:

@@ -347,6 +347,10 @@ private:
       iban(at);
     if (c == 'b' || c == 'B')
       bearer(at);
+    if (c == 'r' && s_.substr(at, 12) == "requirepass ") // redis.conf: words and blanks
+      value_from(at + 12, false);
+    if (c == 'm' && s_.substr(at, 11) == "masterauth ")
+      value_from(at + 11, false);
     const auto second = static_cast<unsigned char>(peek(at + 1));
     if (second >= 128 || !prefix_begins[static_cast<unsigned char>(c)][second])
       return;
@@ -646,9 +650,9 @@ bool names_a_secret(std::string_view key) noexcept {
   std::reverse(small, small + n);
   const std::string_view s{small, n};
   for (const std::string_view word : {"password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "accesskey", "secretkey", "privatekey", "accountkey", "encryptionkey",
-                                      "signingkey", "authkey", "sharedkey", "credential", "credentials", "pass", "passcode", "secretaccesskey", "accesskeyid"})
+                                      "signingkey", "authkey", "sharedkey", "credential", "credentials", "pass", "passcode", "requirepass", "masterauth", "secretaccesskey", "accesskeyid"})
     if (s.ends_with(word)) {
-      if (word == "pass")
+      if (word == "pass" && !s.ends_with("requirepass"))
         return s == "pass" || s == "dbpass" || s == "userpass" || s == "smtppass" || s == "mysqlpass";
       return true;
     }

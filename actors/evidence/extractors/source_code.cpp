@@ -284,6 +284,8 @@ private:
         say(i, i, weight::danger, "swallowed_error", "An error is caught and forgotten.", 3);
       else if (has("catch") && line.back() == '{' && next > i && at(next).starts_with("}"))
         say(i, next, weight::danger, "swallowed_error", "An error is caught and forgotten.", 3);
+      else if (has("catch") && (has("{ return null; }") || (line.back() == '{' && next > i && (at(next) == "return null;" || at(next) == "return null" || at(next) == "return nullptr;" || at(next) == "return undefined;" || at(next) == "return false;"))))
+        say(i, line.back() == '{' ? next : i, weight::warning, "swallowed_error", "An error becomes an empty answer here; its cause is lost.", 2);
       else if (has("catch (Throwable") || has("catch(Throwable") || (has("catch (...)") && guess_.lang == language::cpp))
         say(i, i, weight::warning, "catch_all", "Everything is caught, also what should end the program.", 1.5);
       if (has("printStackTrace()"))
