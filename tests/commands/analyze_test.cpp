@@ -97,7 +97,7 @@ TEST_F(AnalyzeCommand, AChosenTypeStands) {
   EXPECT_THAT(run(o), HasSubstr("type unstructured_text"));
   auto forced = of({file("a.yaml", "a: 1\nb: 2\n")});
   forced.type = "logs_and_errors";
-  EXPECT_THAT(run(forced), HasSubstr("2 lines, 2 templates"));
+  EXPECT_THAT(run(forced), HasSubstr("2 lines, 2 kinds"));
 }
 
 TEST_F(AnalyzeCommand, ColoursAreForTerminalsAndOnlyOurs) {
