@@ -1,5 +1,4 @@
 // Files of a case and knowledge beyond cases, over a real server.
-#include "http/core/multipart.hpp"
 #include "tests/http/rest_fixture.hpp"
 
 #include <future>
@@ -17,31 +16,6 @@ struct files_test : rest_test {
   http_answer upload(const std::string& id, const std::string& name, const std::string& bytes) { return call("POST", at(id, "/data"), form(name, bytes), as_form); }
 };
 using knowledge_test = rest_test;
-
-TEST(multipart, PartsFieldsAndNamesAreRead) {
-  const auto body = form("a \\\"b\\\".log", "line 1\r\nline 2", "--XX\r\nContent-Disposition: form-data; name=description\r\n\r\nmine\r\n");
-  auto parts = parse_multipart("multipart/form-data; boundary=\"XX\"", body);
-  ASSERT_TRUE(parts) << parts.error().detail;
-  ASSERT_EQ(parts->size(), 2U);
-  EXPECT_EQ((*parts)[0].file_name, "a \"b\".log");
-  EXPECT_EQ((*parts)[0].bytes, "line 1\r\nline 2");
-  EXPECT_EQ((*parts)[0].content_type, "text/plain");
-  EXPECT_EQ((*parts)[1].name, "description");
-  EXPECT_EQ((*parts)[1].bytes, "mine");
-}
-
-TEST(multipart, CrookedBodiesAreRefusedWithASentence) {
-  const std::string type = "multipart/form-data; boundary=XX";
-  for (const std::string body : {"", "--XX", "--XX\r\n", "--XX\r\nno colon\r\n\r\nx\r\n--XX--", "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\ncut off",
-                                 "--XX\r\nContent-Disposition: attachment\r\n\r\nx\r\n--XX--", "--YY--", "--XXjunk\r\n\r\n"})
-    EXPECT_EQ(parse_multipart(type, body).error().code, errc::invalid) << body;
-  EXPECT_EQ(parse_multipart("application/json", "{}").error().code, errc::unsupported_media_type);
-  EXPECT_EQ(parse_multipart("multipart/form-data", "x").error().code, errc::invalid);
-  std::string many;
-  for (int i = 0; i < 40; ++i)
-    many += "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n";
-  EXPECT_EQ(parse_multipart(type, many + "--XX--").error().code, errc::invalid);
-}
 
 TEST_F(files_test, AnUploadIsAnalysedToldToTheCaseAndReadBack) {
   const auto id = new_case();
