@@ -358,9 +358,11 @@ public:
     if (closed_ || current_ != x)
       return;
     timer_.cancel();
+    body_taker unread;
     if (in_ && !in_->is_done()) { // what was not read is not the next request
       keep_alive_ = false;
       linger_ = true;
+      unread = std::exchange(taker_, {});
     }
     auto out = std::make_shared<bh::response<bh::string_body>>();
     complete_headers(*x, *out, r);
@@ -397,6 +399,8 @@ public:
       return;
     }
     bh::async_write(socket_, *out, done_writing);
+    if (unread)
+      unread(gone());
   }
 
   // ---- streamed bodies ------------------------------------------------------------------------------------

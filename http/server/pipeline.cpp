@@ -166,7 +166,7 @@ void options(const served_exchange_ptr& x) {
     r.with("Access-Control-Allow-Methods", allow.empty() ? "GET" : allow);
     r.with("Access-Control-Allow-Headers", "authorization, content-type, x-session-id, idempotency-key, "
                                            "if-match, last-event-id, x-request-id, prefer, tus-resumable, "
-                                           "upload-length, upload-offset, upload-metadata, upload-checksum");
+                                           "upload-length, upload-offset, upload-metadata");
     r.with("Access-Control-Max-Age", "600");
   }
   x->respond(std::move(r));
@@ -298,7 +298,7 @@ void for_each_common_header(const served_exchange& x,
       each("Access-Control-Expose-Headers",
            "Location, Retry-After, ETag, X-Total-Count, Link, X-Request-ID, x-error-code, "
            "x-title-source, X-Idempotency-Replayed, Deprecation, Sunset, Content-Range, Content-Disposition, "
-           "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, "
+           "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Offset, "
            "Upload-Length, Upload-Metadata, Upload-Expires, X-Job-ID, X-File-ID");
     }
   }

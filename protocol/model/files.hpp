@@ -39,6 +39,9 @@ struct case_file {
   std::string redaction;
   std::uint64_t sanitized_bytes = 0; ///< of the copy
   bool personal_data = false, secrets = false; ///< were found
+  std::string session;          ///< it came from; as told
+  std::string source_metadata;  ///< a JSON object about where it comes from; empty = nothing was told
+  std::uint64_t stack_bytes = 0; ///< of stack traces in it, kept beside it for other files
   std::string duplicate_of; ///< set in the answer to a second upload of the same bytes
   bool operator==(const case_file&) const = default;
 };
