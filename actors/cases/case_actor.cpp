@@ -118,6 +118,8 @@ public:
   void handle(read_case& c, case_command&) {
     if (refused(need::read, c))
       return;
+    if (auto f = c.to_add_files ? refuse_file(st.state.record, c.who) : std::nullopt)
+      return c.answer(*f);
     c.answer(case_view{st.state.record, st.state.seq});
   }
   void handle(attach& c, case_command&) {

@@ -524,8 +524,14 @@ outcome<decision> decide_status(const case_state& state, const change_status& c,
   return decision{{std::move(e)}};
 }
 
+std::optional<failure> refuse_file(const case_record& record, const principal& who) {
+  if (auto f = refuse_unless(need::write, record, who))
+    return f;
+  return is_terminal(record.status) ? std::optional{terminal_case()} : std::nullopt;
+}
+
 outcome<decision> decide_note(const case_state& state, const add_note& c, const surroundings& s) {
-  if (auto f = refuse_unless(need::write, state.record, c.who))
+  if (auto f = c.type == message_type::data_upload ? refuse_file(state.record, c.who) : refuse_unless(need::write, state.record, c.who))
     return *f;
   if (auto f = check_content(c.content, s))
     return *f;

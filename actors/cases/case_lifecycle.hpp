@@ -88,6 +88,8 @@ outcome<submit_decision> decide_regenerate(const case_state& state, const regene
                                            const std::optional<turn>& stored, const surroundings& s);
 outcome<decision> decide_update(const case_state& state, const update_case& c, const surroundings& s);
 outcome<decision> decide_status(const case_state& state, const change_status& c, const surroundings& s);
+/// Nothing when `who` may add files: writes, and the case is not finished.
+std::optional<failure> refuse_file(const case_record& record, const principal& who);
 outcome<decision> decide_note(const case_state& state, const add_note& c, const surroundings& s);
 /// `first_question` is the oldest user message. Empty events when the title stays.
 struct title_decision {

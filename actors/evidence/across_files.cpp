@@ -100,7 +100,8 @@ void compare(const std::vector<threaded_file>& files, std::size_t i, std::size_t
       if (lag != 0)
         f.title += ", the " + std::string{lag > 0 ? "second" : "first"} + " about " + std::to_string(std::abs(lag) * o.width) + " s later";
       f.score = 30 + 20 * best + 3 * (x.trouble + y.trouble);
-      f.places = {{i, x.first_line, x.last_line, x.count, x.trouble >= 4 ? x.count : 0}, {j, y.first_line, y.last_line, y.count, y.trouble >= 4 ? y.count : 0}};
+      f.places = {{files[i].id, files[i].name, x.first_line, x.last_line, x.count, x.trouble >= 4 ? x.count : 0},
+                  {files[j].id, files[j].name, y.first_line, y.last_line, y.count, y.trouble >= 4 ? y.count : 0}};
       found.push_back(std::move(f));
     }
   }
@@ -136,7 +137,7 @@ std::vector<cross_finding> across_files(const std::vector<threaded_file>& files,
   std::map<std::pair<std::string, std::string>, std::vector<cross_place>> names;
   for (auto i = from; i < files.size(); ++i) {
     for (auto& n : files[i].threads.names)
-      names[{n.kind, n.value}].push_back({i, n.first_line, n.last_line, n.count, n.errors});
+      names[{n.kind, n.value}].push_back({files[i].id, files[i].name, n.first_line, n.last_line, n.count, n.errors});
     for (auto j = i + 1; j < files.size(); ++j)
       compare(files, i, j, bounds, out);
   }

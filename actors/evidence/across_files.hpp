@@ -17,16 +17,6 @@ struct threaded_file {
   std::string id, name;
   file_threads threads;
 };
-struct cross_place {
-  std::size_t file = 0; ///< index into what was given
-  std::uint64_t first_line = 0, last_line = 0, count = 0, errors = 0;
-};
-struct cross_finding {
-  std::string kind;  ///< shared_name, same_rhythm
-  std::string title; ///< one sentence, which names no file
-  double score = 0;
-  std::vector<cross_place> places;
-};
 struct across_limits {
   std::size_t files_max = 20; ///< the last ones; comparing grows with the square
   std::size_t findings_max = 12;

@@ -1,15 +1,18 @@
 // Files of cases over a blob store: "cases/<case>/<file>/content", "…/sanitized" (when something was taken out),
-// "…/analysis.json", "…/timeline.json" and, last and in one step, "…/record.json". A file without a record was never acknowledged and is never shown. Thread-safe; blocks.
+// "…/analysis.json", "…/timeline.json", "…/threads.json" and, last and in one step, "…/record.json". A file without a record was never
+// acknowledged and is never shown; "incoming/<file>" marks one between its last byte and its record, so that what a crash
+// leaves is found without looking at every file. Thread-safe; blocks.
 #pragma once
 
 #include "actors/evidence/timeline.hpp"
+#include "actors/files/resumable_uploads.hpp"
 #include "protocol/base/random.hpp"
 #include "protocol/base/work_control.hpp"
 #include "protocol/messages/files_actor.hpp"
 #include "storage/ports/blob_store.hpp"
 
 #include <functional>
-#include <mutex>
+#include <memory>
 
 namespace fm {
 
@@ -17,6 +20,9 @@ struct file_settings {
   std::uint64_t upload_bytes_max = 10U << 20;
   std::uint64_t case_bytes_max = 500U << 20;
   std::size_t case_files_max = 200;
+  std::size_t open_uploads_max = 20;           ///< of a case
+  std::chrono::hours upload_expiry{24};        ///< of an upload that is never finished
+  std::uint64_t upload_part_bytes = 8U << 20;
   evidence::timeline_limits timeline;
 };
 /// Pure but for reading the source and filling the sink. Never throws. What it gives after a stop is not looked at; a source
@@ -32,10 +38,46 @@ struct file_deps {
 
 class file_shelf {
 public:
-  file_shelf(file_settings settings, file_deps deps) : settings_(settings), deps_(std::move(deps)) {}
+  file_shelf(file_settings settings, file_deps deps);
 
-  /// Same bytes twice in a case: the file that is there, with duplicate_of set. Stopped: conflict CANCELLED, nothing stays.
-  outcome<std::pair<case_file, file_analysis>> put(const principal& who, const case_id& id, const new_file& file, const work_control& control = {});
+  /// A file on its way to the shelf. Dropped before keep(): as if it had never been begun.
+  class incoming {
+  public:
+    incoming(const incoming&) = delete;
+    incoming& operator=(const incoming&) = delete;
+    ~incoming();
+    /// too_large above the limits of the settings or the case.
+    outcome<done_t> write(std::string_view bytes);
+    /// No more comes. invalid when nothing came.
+    outcome<done_t> seal();
+    std::uint64_t bytes() const { return bytes_; }
+    const std::string& sha256() const { return sha256_; } ///< once sealed
+
+  private:
+    friend class file_shelf;
+    explicit incoming(file_shelf& owner) : owner_(owner) {}
+    file_shelf& owner_;
+    reserved_room room_;
+    case_id in_case_;
+    std::string file_;
+    std::unique_ptr<blob_writer> content_;
+    std::uint64_t bytes_ = 0;
+    std::string sha256_;
+    bool marked_ = false, kept_ = false;
+  };
+  using incoming_ptr = std::unique_ptr<incoming>;
+
+  /// `bytes_min` of them will come at least: too_large at once when there is no room for these.
+  outcome<incoming_ptr> begin(const case_id& id, std::uint64_t bytes_min = 0);
+  /// A complete upload's bytes, sealed; its room is the upload's. The upload stays until it is removed.
+  outcome<incoming_ptr> begin(const open_upload& upload, const work_control& control);
+  /// Analyses and keeps a sealed one. Same bytes twice in a case, also at once: the file that is there, with duplicate_of
+  /// set. Stopped: conflict CANCELLED, nothing stays.
+  outcome<stored_file> keep(incoming& file, const principal& who, const file_details& details, const work_control& control = {});
+  resumable_uploads& uploads() { return uploads_; }
+  /// Takes away what a crash left of files that were on their way; how many. Before anything comes.
+  outcome<std::size_t> sweep_orphans();
+
   outcome<std::vector<case_file>> list(const case_id& id) const; ///< oldest first
   outcome<case_file> read(const case_id& id, const std::string& file) const;
   outcome<std::string> analysis(const case_id& id, const std::string& file) const;
@@ -45,16 +87,20 @@ public:
   outcome<std::pair<std::vector<timeline_moment>, file_marks>> traces(const case_file& file) const;
   /// Of all files of a case.
   outcome<std::vector<file_marks>> marks(const case_id& id) const;
+  /// What the files of a case say together, best first.
+  outcome<std::vector<cross_finding>> across(const case_id& id) const;
   outcome<timeline_page> timeline(const case_id& id, const std::vector<message>& messages, std::uint64_t messages_before, const timeline_query& query) const;
 
 private:
-  /// Nothing when there is room; the file that has these bytes already; too_large when there is no room. Under the gate.
-  outcome<std::optional<std::pair<case_file, file_analysis>>> room_for(const case_id& id, const std::string& sha, std::uint64_t bytes) const;
-  std::mutex& gate(const case_id& id) const { return gates_[std::hash<case_id>{}(id) % gates_.size()]; }
+  outcome<stored_file> known(const case_account& account, const std::string& sha256) const;
+  /// `files`: the others of the case.
+  file_context context_of(std::vector<case_file> files, const std::string& name) const;
+  outcome<done_t> remove_blobs(const case_id& id, const std::string& file);
 
   file_settings settings_;
   file_deps deps_;
-  mutable std::array<std::mutex, 64> gates_; ///< one record at a time into a case
+  mutable case_rooms rooms_;
+  resumable_uploads uploads_;
 };
 
 /// A name without its path, at most 255 bytes of valid UTF-8; "file" when nothing is left.

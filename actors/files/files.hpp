@@ -14,11 +14,14 @@ namespace fm {
 
 struct files_actor_deps {
   std::shared_ptr<file_shelf> shelf;
-  offload_ptr work;   ///< uploads and their analysis
-  offload_ptr readers; ///< lists and contents; must not wait behind analysis
+  offload_ptr work;      ///< analysis
+  offload_ptr receivers; ///< takes bytes as they come; must not wait behind analysis
+  offload_ptr readers;   ///< lists and contents; must wait behind neither
   case_registry_actor registry;
   job_book_ptr jobs;
-  std::uint64_t waiting_bytes_max = 256U << 20; ///< uploads that wait or are analysed, all together; above: overloaded
+  std::size_t receiving_max = 256; ///< requests whose bytes come in at once: each holds a piece in memory; above: overloaded
+  std::size_t waiting_max = 1'000; ///< uploads that come, wait or are analysed; above: overloaded
+  std::chrono::minutes sweep_every{10}; ///< uploads past their time are looked for
   std::function<void(const case_id&)> on_evidence; ///< a file was analysed and told; must not block; may be empty
 };
 

@@ -63,6 +63,19 @@ std::optional<work_control> job_book::start(const std::string& id) {
   return control;
 }
 
+void job_book::wait(const std::string& id) {
+  job now;
+  {
+    std::lock_guard lock{mutex_};
+    auto* e = lookup(id);
+    if (e == nullptr || e->what.status != "running" || e->what.cancel_requested)
+      return;
+    e->what.status = "queued";
+    now = e->what;
+  }
+  tell(now);
+}
+
 void job_book::progress(const std::string& id, std::uint64_t done, std::uint64_t failed, std::uint64_t total) {
   job now;
   {

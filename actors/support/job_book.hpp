@@ -34,6 +34,8 @@ public:
   outcome<job> begin(job what);
   /// Queued → running; gives the work its control. Nothing when it was cancelled meanwhile.
   std::optional<work_control> start(const std::string& id);
+  /// Running → queued: the next part of its work waits again, and may be cancelled while it does.
+  void wait(const std::string& id);
   void progress(const std::string& id, std::uint64_t done, std::uint64_t failed, std::uint64_t total);
   /// The end: "completed", "failed", "cancelled". Of a job whose stop was asked for, a failure is a cancellation.
   void finish(const std::string& id, std::string status, std::string error = {}, std::string result = {});

@@ -1,6 +1,7 @@
 // faultmaven-load: drives a server the way people do and prints what they would feel. Every scenario says what it
 // measured, in numbers that bench/README.md explains and guards.
 #include "bench/load/fanout.hpp"
+#include "bench/load/uploads.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -343,6 +344,16 @@ int main(int argc, char** argv) {
   auto* list_command = app.add_subcommand("list", "Case list and full-text search of a user with many cases");
   list_command->add_option("--cases", list_cases, "How many")->check(CLI::Range(100, 1'000'000));
 
+  uploads_options up;
+  std::size_t large_mib = 0;
+  auto* uploads_command = app.add_subcommand("uploads", "What uploads beside them add to streaming turns (wants --openai), and the memory of a large one");
+  uploads_command->add_option("--turns", up.turns, "Turns that stream at once")->check(CLI::Range(1, 1'000));
+  uploads_command->add_option("--to-one-case", up.to_one_case, "Files uploaded at once to one case")->check(CLI::Range(0, 200));
+  uploads_command->add_option("--to-others", up.to_others, "Files uploaded at the same time, each to a case of its own")->check(CLI::Range(0, 1'000));
+  uploads_command->add_option("--rounds", up.rounds, "Rounds of both phases; medians are printed")->check(CLI::Range(1, 20));
+  uploads_command->add_option("--file-bytes", up.file_bytes, "Length of a log");
+  uploads_command->add_option("--large-mib", large_mib, "Length of one log whose upload is watched for memory; 0 = none");
+
   CLI11_PARSE(app, argc, argv);
   fm::testing_support::raise_file_limit();
   for (auto& s : settings)
@@ -350,6 +361,15 @@ int main(int argc, char** argv) {
       where.settings[s.substr(0, equals)] = s.substr(equals + 1);
 
   const bool stamped = !where.openai.empty();
+  if (*uploads_command) {
+    if (!stamped)
+      give_up("uploads measures streamed words and needs --openai");
+    up.large_bytes = large_mib << 20U;
+    for (const auto* limit : {"FAULTMAVEN_FILES_UPLOAD_BYTES_MAX", "FAULTMAVEN_FILES_CASE_BYTES_MAX"})
+      where.settings.emplace(limit, std::to_string(std::max<std::size_t>(up.large_bytes + (512U << 20), 1U << 30)));
+    where.settings.emplace("FAULTMAVEN_JOBS_UNFINISHED_PER_USER_MAX", "10000");
+    where.settings.emplace("FAULTMAVEN_JOBS_REMEMBERED_MAX", "100000");
+  }
   if (*fanout_command) {
     if (events != "saturate") {
       fan.events_per_second = std::atof(events.c_str());
@@ -386,5 +406,7 @@ int main(int argc, char** argv) {
     run_chat(t, turn_rate, run_seconds, chat_cases, stamped);
   else if (*list_command)
     run_list(t, list_cases);
+  else if (*uploads_command)
+    run_uploads(t, up, line);
   return 0;
 }

@@ -27,6 +27,8 @@ struct settings {
     std::size_t io_threads = 1;
     std::size_t connections_max = 20'000;
     std::size_t body_bytes_max = 11U << 20;
+    std::chrono::seconds upload_idle_seconds{30};
+    std::chrono::seconds upload_total_seconds{3'600};
     std::size_t header_bytes_max = 32U << 10;
     std::size_t pipeline_max = 16;
     std::chrono::seconds request_deadline_seconds{30};
@@ -159,7 +161,10 @@ struct settings {
     std::size_t case_files_max = 200;
     std::size_t analysis_threads = 2;
     std::size_t analysis_queue_max = 1'000;
-    std::uint64_t waiting_bytes_max = 256U << 20;
+    std::size_t receiver_threads = 4;
+    std::size_t receiving_max = 256;
+    std::size_t open_uploads_max = 20;
+    std::chrono::hours upload_expiry_hours{24};
     std::string redaction = "all";
     bool redact_addresses = false;
     std::size_t timeline_moments_max = 400;

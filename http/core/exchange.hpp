@@ -24,7 +24,8 @@ struct request {
   std::map<std::string, std::string> query;
   std::map<std::string, std::string> headers; ///< names in lower case
   std::map<std::string, std::string> params;  ///< {case_id} of the route
-  std::string body;
+  std::string body; ///< empty where the route takes it as a stream
+  std::optional<std::uint64_t> body_bytes; ///< of a streamed body, as the client announced it; nothing = it did not
   std::string request_id;
   std::string remote;
   std::optional<authenticated> auth;
@@ -51,6 +52,8 @@ struct response {
   std::vector<std::pair<std::string, std::string>> headers;
   /// Bytes that outlive the process's server (embedded files): sent instead of `body`, never copied.
   std::string_view fixed_body;
+  /// Of a body that is streamed: its length, when it is known. An end before it tells the client that something is missing.
+  std::optional<std::uint64_t> stream_bytes;
 
   response& with(std::string name, std::string value) {
     headers.emplace_back(std::move(name), std::move(value));
@@ -69,6 +72,10 @@ struct body_stream {
 };
 using body_stream_ptr = std::shared_ptr<body_stream>;
 
+/// The next bytes of a streamed request body; none at its end; a failure when no more will come (the client is gone, or
+/// was told why).
+using body_taker = std::function<void(outcome<std::string>)>;
+
 /// A request under way. Exactly one of respond() and stream() counts; later calls are ignored. Thread-safe.
 class exchange {
 public:
@@ -81,6 +88,13 @@ public:
                                  std::function<void()> drained) = 0;
   /// More time than the usual request deadline (queries, long polls).
   virtual void extend_deadline(std::chrono::milliseconds total) = 0;
+  /// The next piece of the body of a route that streams it, at most 128 KiB. `then` is called once, on the connection's I/O
+  /// thread. Nothing is read ahead: a sender waits until it is asked for more. One call at a time. What came before a
+  /// fault is given before the fault is told.
+  virtual void read_body(body_taker then) = 0;
+  /// Goes on when the request's Idempotency-Key, if it has one, is new for a request of this `content` (what was streamed,
+  /// in a few words); else answers as every route does. For routes that stream their body; once.
+  virtual void claim_key(std::string_view content, std::function<void()> go_on) = 0;
   /// Runs `work` on the connection's I/O thread: where answers of actors are turned into JSON.
   virtual void post(std::function<void()> work) { work(); }
 

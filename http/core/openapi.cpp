@@ -25,7 +25,9 @@ constexpr phrase_of_status phrases[] = {
     {403, "Visible but not allowed"},
     {404, "Not there, or not yours"},
     {409, "Conflict; x-error-code says which"},
+    {408, "The body did not come in time"},
     {410, "Deleted"},
+    {412, "Another version of the protocol"},
     {413, "Too large"},
     {415, "Another media type than the route takes"},
     {416, "The range lies outside"},
@@ -180,7 +182,7 @@ void write_operation(json_writer& w, const route& r) {
   write_parameters(w, r);
   if (r.method == "POST" || r.method == "PUT" || r.method == "PATCH") {
     w.key("requestBody").begin_object().key("content").begin_object();
-    write_body(w, "application/json", r.takes);
+    write_body(w, r.takes_type.empty() ? "application/json" : r.takes_type.c_str(), r.takes);
     w.end_object().end_object();
   }
   w.key("responses").begin_object();

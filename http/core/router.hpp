@@ -32,6 +32,14 @@ struct route {
   std::vector<std::string> asks; ///< query parameters
   /// Whether an Idempotency-Key is honoured (POST only). Off where the answer holds secrets.
   bool idempotent = true;
+  /// The handler takes the body by read_body(); http.body_bytes_max does not count, `body_bytes_max` does: 413 as soon as
+  /// it is known to be passed. An Idempotency-Key counts from claim_key() on.
+  bool streams_body = false;
+  std::uint64_t body_bytes_max = 0;
+  /// What OPTIONS of the path answers besides its methods.
+  std::vector<std::pair<std::string, std::string>> options;
+  /// Media type of the body when it is not JSON.
+  std::string takes_type;
   /// Counts against the sign-in limit of the address.
   bool sign_in = false;
   /// Media types of the answer besides application/json ("text/event-stream").

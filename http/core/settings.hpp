@@ -20,6 +20,8 @@ struct http_settings {
   std::size_t body_bytes_max = 11U << 20;           ///< above: 413 before the body is read
   std::chrono::milliseconds header_timeout{10'000}; ///< from the first byte
   std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds stream_idle{30'000};      ///< silence of a sender of a streamed body; then 408
+  std::chrono::milliseconds stream_total{3'600'000}; ///< until a streamed body must have come; then 408
   std::chrono::milliseconds keep_alive{75'000};    ///< silence between two requests; then closed
   std::chrono::milliseconds write_timeout{60'000}; ///< no progress of an answer; then closed
   std::size_t target_bytes_max = 8U << 10;         ///< above: 414

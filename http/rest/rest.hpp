@@ -36,6 +36,7 @@ struct rest_deps {
   bool dev_login = false;
   bool registration = true;
   bool case_agent = true; ///< ENABLE_CASE_AGENT_INTEGRATION
+  std::uint64_t upload_bytes_max = 10U << 20; ///< of a file, without the form around it
   std::size_t timeline_messages_max = 1'000; ///< of a case's newest messages that its timeline looks at
   std::chrono::milliseconds query_deadline{120'000};
   /// Streams one turn's events (the live module does it).
@@ -47,6 +48,12 @@ void add_auth_routes(router& routes, const rest_deps_ptr& deps);
 void add_session_routes(router& routes, const rest_deps_ptr& deps);
 void add_case_routes(router& routes, const rest_deps_ptr& deps);
 void add_conversation_routes(router& routes, const rest_deps_ptr& deps);
+/// What an upload is answered with: the file and what was found in it.
+response stored_file_answer(const stored_file& stored);
+/// Nothing when what is said of a file can be kept.
+std::optional<failure> refusal_of(const file_details& details);
+/// Resumable uploads: tus 1.0.0 (core, creation, expiration, termination).
+void add_upload_routes(router& routes, const rest_deps_ptr& deps);
 void add_file_routes(router& routes, const rest_deps_ptr& deps);
 void add_evidence_search_routes(router& routes, const rest_deps_ptr& deps);
 void add_knowledge_routes(router& routes, const rest_deps_ptr& deps);

@@ -50,6 +50,7 @@ struct live_exchange final : served_exchange {
   }
   void respond(response r) override;
   body_stream_ptr stream(response head, std::function<void()> closed, std::function<void()> drained) override;
+  void read_body(body_taker then) override;
   void extend_deadline(std::chrono::milliseconds total) override;
   void post(std::function<void()> work) override {
     if (!shared->stopped)
@@ -113,6 +114,7 @@ public:
 
   void read_header() {
     receiving_ = true;
+    in_.reset();
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(hub_->deps.settings.header_bytes_max));
     parser_->body_limit(boost::none); // checked by on_header, so that the refusal knows the head
@@ -142,19 +144,28 @@ public:
       return refuse(400, make_failure(errc::invalid, "A request of HTTP/1.1 needs exactly one Host header."));
     if (beast::websocket::is_upgrade(head))
       return upgrade();
-    if (const auto length = parser_->content_length(); length && *length > hub_->deps.settings.body_bytes_max)
+    const auto* streamed = streaming_route(*hub_, {head.method_string().data(), head.method_string().size()},
+                                           {head.target().data(), head.target().size()});
+    body_bytes_max_ = streamed ? streamed->body_bytes_max : hub_->deps.settings.body_bytes_max;
+    if (const auto length = parser_->content_length(); length && *length > body_bytes_max_)
       return too_large();
-    parser_->body_limit(hub_->deps.settings.body_bytes_max);
+    parser_->body_limit(body_bytes_max_);
+    wants_leave_ = beast::iequals(head[bh::field::expect], "100-continue") && !parser_->is_done();
+    if (streamed)
+      return dispatch_streamed();
     arm(hub_->deps.settings.body_timeout);
-    if (beast::iequals(head[bh::field::expect], "100-continue") && !parser_->is_done()) {
-      auto go = std::make_shared<std::string>("HTTP/1.1 100 Continue\r\n\r\n");
-      net::async_write(socket_, net::buffer(*go),
-                       [self = shared_from_this(), go](error_code ec, std::size_t) {
-                         ec ? self->close() : self->read_body();
-                       });
-      return;
-    }
-    read_body();
+    give_leave([](session& s) { s.read_body(); });
+  }
+
+  /// Tells a client that waits for it that it may send its body, then goes on.
+  void give_leave(void (*then)(session&)) {
+    if (!std::exchange(wants_leave_, false))
+      return then(*this);
+    auto go = std::make_shared<std::string>("HTTP/1.1 100 Continue\r\n\r\n");
+    net::async_write(socket_, net::buffer(*go),
+                     [self = shared_from_this(), go, then](error_code ec, std::size_t) {
+                       ec ? self->close() : then(*self);
+                     });
   }
 
   void read_body() {
@@ -162,15 +173,94 @@ public:
       if (ec == bh::error::body_limit)
         return self->too_large();
       if (ec)
-        return ec.category() == bh::make_error_code(bh::error::bad_method).category() &&
-                       ec != bh::error::partial_message && ec != bh::error::end_of_stream
-                   ? self->refuse(
-                         400, make_failure(errc::invalid,
-                                           "The request's body is not valid HTTP/1.1: " + ec.message() + "."))
-                   : self->close();
+        return is_crooked(ec) ? self->refuse(400, crooked_body(ec)) : self->close();
       self->dispatch();
     });
   }
+  /// What was sent is not HTTP, as opposed to an end of the connection.
+  static bool is_crooked(error_code ec) {
+    return ec.category() == bh::make_error_code(bh::error::bad_method).category() &&
+           ec != bh::error::partial_message && ec != bh::error::end_of_stream;
+  }
+  static failure crooked_body(error_code ec) {
+    return make_failure(errc::invalid, "The request's body is not valid HTTP/1.1: " + ec.message() + ".");
+  }
+
+  // ---- bodies that are taken piece by piece ---------------------------------------------------------------
+  void dispatch_streamed() {
+    in_.emplace(std::move(*parser_));
+    parser_.reset();
+    auto x = make_exchange(in_->get());
+    if (const auto length = in_->content_length())
+      x->in.body_bytes = *length;
+    else if (in_->is_done())
+      x->in.body_bytes = 0;
+    body_until_ = std::chrono::steady_clock::now() + hub_->deps.settings.stream_total;
+    current_ = x;
+    arm(hub_->deps.settings.request_deadline);
+    serve(x);
+  }
+
+  void take_body(const std::shared_ptr<live_exchange>& x, body_taker then) {
+    if (closed_ || current_ != x || x->answered || !in_ || taker_)
+      return then(gone());
+    if (in_->is_done()) {
+      arm(hub_->deps.settings.request_deadline);
+      return then(std::string{});
+    }
+    taker_ = std::move(then);
+    piece_.resize(piece_bytes_max);
+    in_->get().body().data = piece_.data();
+    in_->get().body().size = piece_.size();
+    const auto left = body_until_ - std::chrono::steady_clock::now();
+    arm(std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(left), std::chrono::milliseconds{0},
+                   hub_->deps.settings.stream_idle));
+    give_leave([](session& s) { s.read_piece(); });
+  }
+  void read_piece() {
+    reading_ = true;
+    bh::async_read_some(socket_, buffer_, *in_, [self = shared_from_this()](error_code ec, std::size_t) {
+      self->reading_ = false;
+      self->on_piece(ec);
+    });
+  }
+  void on_piece(error_code ec) {
+    if (lingering_ && !closed_)
+      return linger_more(0);
+    if (closed_ || !taker_)
+      return;
+    if (ec == bh::error::need_buffer)
+      ec = {};
+    const auto got = piece_.size() - in_->get().body().size;
+    error_code ignored;
+    if (!ec && !in_->is_done() && (got == 0 || (got < piece_.size() && socket_.available(ignored) > 0)))
+      return read_piece();
+    if (ec == bh::error::body_limit)
+      return refuse_rest(413, body_too_large());
+    if (ec && is_crooked(ec))
+      return refuse_rest(400, crooked_body(ec));
+    auto taker = std::exchange(taker_, {});
+    if (ec && got == 0) {
+      close();
+      return taker(gone());
+    }
+    piece_.resize(got);
+    if (!ec)
+      arm(hub_->deps.settings.request_deadline);
+    taker(std::exchange(piece_, {}));
+    if (ec)
+      close();
+  }
+  /// Answers before the body has come to its end; its reader hears why.
+  void refuse_rest(int status, const failure& f) {
+    auto taker = std::exchange(taker_, {});
+    auto r = failure_response(f, current_->in.request_id);
+    r.status = status;
+    current_->respond(std::move(r));
+    if (taker)
+      taker(f);
+  }
+  static failure gone() { return make_failure(errc::gone, "The client went away before its body had come."); }
 
   void upgrade() {
     timer_.cancel();
@@ -180,7 +270,7 @@ public:
     const auto path = target.substr(0, target.find('?'));
     if ((path != "/api/v1/live" && path != "/api/v1/live/") || !hub_->live || hub_->draining) {
       keep_alive_ = false;
-      auto x = make_exchange(std::move(request));
+      auto x = make_exchange(request);
       current_ = x;
       return x->fail(make_failure(errc::not_found, "WebSocket connections are accepted at /api/v1/live."));
     }
@@ -189,7 +279,8 @@ public:
     hub_->live->accept(std::move(socket_), std::move(request));
   }
 
-  std::shared_ptr<live_exchange> make_exchange(bh::request<bh::string_body> head) {
+  template <class Body>
+  std::shared_ptr<live_exchange> make_exchange(const bh::request<Body>& head) {
     auto x = std::make_shared<live_exchange>();
     x->shared = hub_;
     x->of = shared_from_this();
@@ -205,25 +296,26 @@ public:
       auto name = ascii_lower(std::string_view{field.name_string().data(), field.name_string().size()});
       in.headers.insert_or_assign(std::move(name), std::string{field.value()});
     }
-    in.body = std::move(head.body());
     in.remote = remote_;
     introduce(*x);
     return x;
   }
 
   void dispatch() {
-    auto x = make_exchange(parser_->release());
+    auto request = parser_->release();
     parser_.reset();
+    auto x = make_exchange(request);
+    x->in.body = std::move(request.body());
     current_ = x;
     arm(hub_->deps.settings.request_deadline);
     serve(x);
   }
 
   // ---- answers --------------------------------------------------------------------------------------------
-  void too_large() {
-    refuse(413, make_failure(errc::too_large, "The body is larger than the " +
-                                                  std::to_string(hub_->deps.settings.body_bytes_max) +
-                                                  " bytes allowed."));
+  void too_large() { refuse(413, body_too_large()); }
+  failure body_too_large() const {
+    return make_failure(errc::too_large,
+                        "The body is larger than the " + std::to_string(body_bytes_max_) + " bytes allowed.");
   }
   /// Before there is a request to answer properly: answer and close.
   void refuse(int status, const failure& f) {
@@ -266,6 +358,12 @@ public:
     if (closed_ || current_ != x)
       return;
     timer_.cancel();
+    body_taker unread;
+    if (in_ && !in_->is_done()) { // what was not read is not the next request
+      keep_alive_ = false;
+      linger_ = true;
+      unread = std::exchange(taker_, {});
+    }
     auto out = std::make_shared<bh::response<bh::string_body>>();
     complete_headers(*x, *out, r);
     const bool compressible =
@@ -301,6 +399,8 @@ public:
       return;
     }
     bh::async_write(socket_, *out, done_writing);
+    if (unread)
+      unread(gone());
   }
 
   // ---- streamed bodies ------------------------------------------------------------------------------------
@@ -371,12 +471,17 @@ public:
     auto out = std::make_shared<bh::response<bh::string_body>>();
     complete_headers(*x, *out, head);
     out->keep_alive(false);
-    if (version_ >= 11)
+    in_chunks_ = version_ >= 11 && !head.stream_bytes;
+    if (head.stream_bytes)
+      out->content_length(*head.stream_bytes);
+    else if (in_chunks_)
       out->chunked(true);
     auto serializer = std::make_shared<bh::response_serializer<bh::string_body>>(*out);
     serializer->split(true);
     bh::async_write_header(socket_, *serializer,
-                           [self = shared_from_this(), out, serializer, stream](error_code ec, std::size_t) {
+                           [self = shared_from_this(), x, out, serializer, stream](error_code ec, std::size_t) {
+                             if (x->head_only)
+                               return self->close();
                              {
                                std::lock_guard lock{stream->mutex};
                                stream->writing = false;
@@ -435,10 +540,10 @@ public:
     if (joined->empty() && !last)
       return close();
     auto frame = std::make_shared<std::string>();
-    if (version_ < 11) {
+    if (!in_chunks_) {
       if (last)
         return close();
-      *frame = std::move(*joined); // HTTP/1.0 knows no chunks: the body ends with the connection
+      *frame = std::move(*joined); // its length was said, or it ends with the connection (HTTP/1.0 knows no chunks)
     } else if (last) {
       *frame = "0\r\n\r\n";
     } else {
@@ -471,10 +576,12 @@ public:
     error_code ec;
     socket_.shutdown(tcp::socket::shutdown_send, ec);
     arm(std::chrono::seconds{2});
-    buffer_.consume(buffer_.size());
-    linger_more(0);
+    lingering_ = true;
+    if (!reading_) // else the read under way goes on with it
+      linger_more(0);
   }
   void linger_more(std::size_t read) {
+    buffer_.consume(buffer_.size());
     constexpr std::size_t lingering_bytes_max = 16U << 20;
     if (closed_ || read > lingering_bytes_max)
       return close();
@@ -491,11 +598,14 @@ public:
     timer_.async_wait([weak = weak_from_this()](error_code ec) {
       if (ec)
         return;
-      if (auto self = weak.lock())
+      // An expiry that was on its way when the timer was set anew is none.
+      if (auto self = weak.lock(); self && self->timer_.expiry() <= std::chrono::steady_clock::now())
         self->on_timeout();
     });
   }
   void on_timeout() {
+    if (taker_)
+      return refuse_rest(408, make_failure(errc::timed_out, "The body did not come in time."));
     if (current_ && current_->fallback && !streaming_)
       return current_->respond(std::move(*std::exchange(current_->fallback, std::nullopt)));
     if (current_ && !current_->answered && !streaming_) {
@@ -517,6 +627,8 @@ public:
     if (auto s = std::exchange(streaming_, nullptr))
       s->end();
     let_go();
+    if (auto taker = std::exchange(taker_, {}))
+      taker(gone());
   }
 
   /// The request is over: from here on neither holds the other, whoever still holds the exchange.
@@ -535,10 +647,21 @@ private:
   beast::flat_buffer buffer_;
   std::optional<bh::request_parser<bh::string_body>> parser_;
   std::shared_ptr<streaming> streaming_;
+  static constexpr std::size_t piece_bytes_max = 128U << 10;
+  /// A body that is taken piece by piece, until the next request.
+  std::optional<bh::request_parser<bh::buffer_body>> in_;
+  body_taker taker_; ///< waits for the next piece
+  std::string piece_;
+  std::chrono::steady_clock::time_point body_until_{};
+  std::uint64_t body_bytes_max_ = 0; ///< of the request that is read
   std::string remote_;
   unsigned version_ = 11;
   bool keep_alive_ = true;
   bool receiving_ = false; ///< part of a request has been read
+  bool wants_leave_ = false; ///< the client waits for "100 Continue"
+  bool reading_ = false;     ///< a piece of a body is being read
+  bool lingering_ = false;
+  bool in_chunks_ = true;    ///< how the streamed answer goes out
   bool linger_ = false;    ///< the client may still be sending when it is refused
   bool closed_ = false;
 };
@@ -579,6 +702,17 @@ body_stream_ptr live_exchange::stream(response head, std::function<void()> close
       stream->end();
   });
   return stream;
+}
+
+void live_exchange::read_body(body_taker then) {
+  if (shared->stopped)
+    return;
+  net::dispatch(executor, [self = self(), then = std::move(then)]() mutable {
+    if (auto s = self->of)
+      s->take_body(self, std::move(then));
+    else
+      then(make_failure(errc::gone, "The client went away before its body had come."));
+  });
 }
 
 void live_exchange::extend_deadline(std::chrono::milliseconds total) {

@@ -35,9 +35,6 @@ bool accepts_gzip(std::string_view header) {
   return false;
 }
 
-void on_idempotency(const served_exchange_ptr& x, const route& r, const std::string& key,
-                    const std::string& digest, outcome<idempotency_state>& s);
-
 void refuse_request(const served_exchange_ptr& x, const char* sentence) {
   auto f = make_failure(errc::invalid, sentence);
   f.with_fact("field", "request");
@@ -62,6 +59,24 @@ bool within_rate(const served_exchange_ptr& x, const std::string& name, bool sig
   return good;
 }
 
+/// "http://host/path", the form proxies send, as "/path".
+std::string_view origin_form(std::string_view target) {
+  const auto scheme = target.find("://");
+  if (scheme == std::string_view::npos || target.front() == '/')
+    return target;
+  const auto slash = target.find('/', scheme + 3);
+  return slash == std::string_view::npos ? std::string_view{"/"} : target.substr(slash);
+}
+/// The decoded path of a target without a slash at its end; nothing when it is none.
+std::optional<std::string> path_of(std::string_view target) {
+  auto path = percent_decoded(target.substr(0, target.find('?')), false);
+  if (!path || path->empty() || path->front() != '/')
+    return std::nullopt;
+  while (path->size() > 1 && path->back() == '/')
+    path->pop_back();
+  return path;
+}
+
 /// A handler that throws has a bug; its request is answered all the same.
 void handle(const served_exchange_ptr& x, const route& r) {
   try {
@@ -79,24 +94,8 @@ void refuse_stranger(const served_exchange_ptr& x, const failure& why) {
     x->fail(why);
 }
 
-void run(const served_exchange_ptr& x, const route& r) {
-  const auto key = x->in.header("idempotency-key");
-  if (x->in.method != "POST" || key.empty() || !x->in.auth || !r.idempotent)
-    return handle(x, r);
-  if (key.size() < 8 || key.size() > 255 || key.find_first_not_of(word_characters) != std::string_view::npos)
-    return refuse_request(x, "Idempotency-Key must have 8 to 255 characters of A-Z, a-z, 0-9, '-' and '_'.");
-  const auto digest = to_hex(sha256_framed({x->in.method, x->in.target, x->in.body}));
-  tell(x->shared->deps.identity,
-       begin_idempotent{
-           x->in.auth->who.user, std::string{key}, digest,
-           reply<idempotency_state>{[x, &r, key = std::string{key}, digest](outcome<idempotency_state> s) {
-             x->post(
-                 [x, &r, key, digest, s = std::move(s)]() mutable { on_idempotency(x, r, key, digest, s); });
-           }}});
-}
-
-void on_idempotency(const served_exchange_ptr& x, const route& r, const std::string& key,
-                    const std::string& digest, outcome<idempotency_state>& s) {
+void on_idempotency(const served_exchange_ptr& x, const std::string& key, const std::string& digest,
+                    outcome<idempotency_state>& s, const std::function<void()>& go_on) {
   if (!s)
     return x->fail(s.error());
   using kind = idempotency_state::kind;
@@ -124,7 +123,32 @@ void on_idempotency(const served_exchange_ptr& x, const route& r, const std::str
   x->idempotency_key = key;
   x->idempotency_digest = digest;
   x->idempotency_open = true;
-  handle(x, r);
+  go_on();
+}
+
+void claim(const served_exchange_ptr& x, const std::string& digest, std::function<void()> go_on) {
+  const std::string key{x->in.header("idempotency-key")};
+  tell(x->shared->deps.identity,
+       begin_idempotent{x->in.auth->who.user, key, digest,
+                        reply<idempotency_state>{[x, key, digest, go_on = std::move(go_on)](
+                                                     outcome<idempotency_state> s) {
+                          x->post([x, key, digest, go_on, s = std::move(s)]() mutable {
+                            on_idempotency(x, key, digest, s, go_on);
+                          });
+                        }}});
+}
+
+void run(const served_exchange_ptr& x, const route& r) {
+  const auto key = x->in.header("idempotency-key");
+  if (x->in.method != "POST" || key.empty() || !x->in.auth || !r.idempotent)
+    return handle(x, r);
+  if (key.size() < 8 || key.size() > 255 || key.find_first_not_of(word_characters) != std::string_view::npos)
+    return refuse_request(x, "Idempotency-Key must have 8 to 255 characters of A-Z, a-z, 0-9, '-' and '_'.");
+  if (r.streams_body) { // what is asked is known when the body was read
+    x->claims_key = true;
+    return handle(x, r);
+  }
+  claim(x, to_hex(sha256_framed({x->in.method, x->in.target, x->in.body})), [x, &r] { handle(x, r); });
 }
 
 void options(const served_exchange_ptr& x) {
@@ -132,13 +156,17 @@ void options(const served_exchange_ptr& x) {
   r.status = 204;
   std::string allow;
   for (auto* m : {"GET", "POST", "PUT", "PATCH", "DELETE"})
-    if (x->shared->deps.routes->find(m, x->in.path).found)
+    if (const auto* found = x->shared->deps.routes->find(m, x->in.path).found) {
       allow += std::string{allow.empty() ? "" : ", "} + m;
+      for (auto& [name, value] : found->options)
+        r.with(name, value);
+    }
   r.with("Allow", allow.empty() ? "GET, HEAD, OPTIONS" : allow + ", OPTIONS");
   if (!x->in.header("access-control-request-method").empty()) {
     r.with("Access-Control-Allow-Methods", allow.empty() ? "GET" : allow);
     r.with("Access-Control-Allow-Headers", "authorization, content-type, x-session-id, idempotency-key, "
-                                           "if-match, last-event-id, x-request-id, prefer");
+                                           "if-match, last-event-id, x-request-id, prefer, tus-resumable, "
+                                           "upload-length, upload-offset, upload-metadata");
     r.with("Access-Control-Max-Age", "600");
   }
   x->respond(std::move(r));
@@ -179,22 +207,28 @@ void introduce(served_exchange& x) {
   x.accepts_gzip = accepts_gzip(x.in.header("accept-encoding"));
 }
 
+const route* streaming_route(const hub& shared, std::string_view method, std::string_view target) {
+  const auto path = path_of(origin_form(target));
+  const auto* found = path ? shared.deps.routes->find(method, *path).found : nullptr;
+  return found && found->streams_body ? found : nullptr;
+}
+
+void served_exchange::claim_key(std::string_view content, std::function<void()> go_on) {
+  if (!std::exchange(claims_key, false))
+    return go_on();
+  claim(shared_from_this(), to_hex(sha256_framed({in.method, in.target, content})), std::move(go_on));
+}
+
 void serve(const served_exchange_ptr& x) {
   auto& in = x->in;
-  // "GET http://host/path": the form proxies send.
-  if (const auto scheme = in.target.find("://"); scheme != std::string::npos && in.target.front() != '/') {
-    const auto slash = in.target.find('/', scheme + 3);
-    in.target = slash == std::string::npos ? "/" : in.target.substr(slash);
-  }
+  in.target = std::string{origin_form(in.target)};
   const auto question = in.target.find('?');
-  auto path = percent_decoded(std::string_view{in.target}.substr(0, question), false);
+  auto path = path_of(in.target);
   auto query = parse_query(question == std::string::npos ? std::string_view{}
                                                          : std::string_view{in.target}.substr(question + 1));
-  if (!path || !query || path->empty() || path->front() != '/')
+  if (!path || !query)
     return refuse_request(x, "The request's target is not a valid path and query.");
   in.path = std::move(*path);
-  while (in.path.size() > 1 && in.path.back() == '/')
-    in.path.pop_back();
   in.query = std::move(*query);
   if (in.method == "OPTIONS")
     return options(x);
@@ -263,9 +297,13 @@ void for_each_common_header(const served_exchange& x,
       each("Access-Control-Allow-Credentials", "true");
       each("Access-Control-Expose-Headers",
            "Location, Retry-After, ETag, X-Total-Count, Link, X-Request-ID, x-error-code, "
-           "x-title-source, X-Idempotency-Replayed, Deprecation, Sunset");
+           "x-title-source, X-Idempotency-Replayed, Deprecation, Sunset, Content-Range, Content-Disposition, "
+           "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Offset, "
+           "Upload-Length, Upload-Metadata, Upload-Expires, X-Job-ID, X-File-ID");
     }
   }
+  if (!in.header("tus-resumable").empty())
+    each("Tus-Resumable", "1.0.0"); // in every answer of the protocol, refusals included
 }
 
 void record_answer(const served_exchange& x, int status) {

@@ -23,8 +23,10 @@ struct served_exchange : exchange, std::enable_shared_from_this<served_exchange>
   double rate_left = -1; ///< requests its sender has left; negative = was not counted
   std::string idempotency_key;
   std::string idempotency_digest;
+  bool claims_key = false; ///< a streamed request that brought a key
   std::atomic<bool> idempotency_open{false}; ///< the key was claimed and not settled yet
 
+  void claim_key(std::string_view content, std::function<void()> go_on) override;
   /// Stores the answer under the claimed key, if there is one; null releases the key.
   void settle_key(const response* answer);
 };
@@ -32,6 +34,8 @@ using served_exchange_ptr = std::shared_ptr<served_exchange>;
 
 /// Fills what the headers say about the exchange itself: its id, whether it takes gzip. Before serve().
 void introduce(served_exchange& x);
+/// The route of a request when it takes its body as a stream, before the body is read.
+const route* streaming_route(const hub& shared, std::string_view method, std::string_view target);
 /// Answers the exchange, now or later. On its connection's I/O thread.
 void serve(const served_exchange_ptr& x);
 /// Headers every answer carries: ids, times, limits, origins. `each` is called with name and value.

@@ -115,7 +115,8 @@ struct make_title { principal who; bool force = false; reply<title_result> answe
 /// Soft: restorable by the owner or an admin.
 struct delete_case { principal who; reply<sequence> answer; };
 struct restore_case { principal who; reply<case_view> answer; };
-struct read_case { principal who; reply<case_view> answer; };
+/// `to_add_files`: refused as well when who asks may not write or the case is finished.
+struct read_case { principal who; reply<case_view> answer; bool to_add_files = false; };
 struct read_snapshot { principal who; reply<case_snapshot> answer; };
 struct read_events {
   principal who;

@@ -39,6 +39,9 @@ struct case_file {
   std::string redaction;
   std::uint64_t sanitized_bytes = 0; ///< of the copy
   bool personal_data = false, secrets = false; ///< were found
+  std::string session;          ///< it came from; as told
+  std::string source_metadata;  ///< a JSON object about where it comes from; empty = nothing was told
+  std::uint64_t stack_bytes = 0; ///< of stack traces in it, kept beside it for other files
   std::string duplicate_of; ///< set in the answer to a second upload of the same bytes
   bool operator==(const case_file&) const = default;
 };
@@ -87,6 +90,20 @@ struct file_threads {
   std::vector<kind_over_time> kinds;
   std::vector<followed_name> names;
   bool operator==(const file_threads&) const = default;
+};
+
+/// What several files of a case say together.
+struct cross_place {
+  std::string file_id, file_name;
+  std::uint64_t first_line = 0, last_line = 0, count = 0, errors = 0;
+  bool operator==(const cross_place&) const = default;
+};
+struct cross_finding {
+  std::string kind;  ///< shared_name: a name runs through them; same_rhythm: kinds of lines come and go together
+  std::string title; ///< one sentence, which names no file
+  double score = 0;
+  std::vector<cross_place> places;
+  bool operator==(const cross_finding&) const = default;
 };
 
 /// What the case knows already that helps to read another file.

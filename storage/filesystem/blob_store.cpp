@@ -24,6 +24,10 @@ namespace {
 namespace fs = std::filesystem;
 
 failure trouble(const std::string& what, const std::string& path) {
+  if (errno == ENOSPC || errno == EDQUOT) {
+    log::error("filesystem", "there is no space left for " + path);
+    return make_unavailable("There is no space left where files are kept.", std::chrono::seconds{30});
+  }
   return make_unavailable("The file store could not " + what + " " + path + ": " + std::strerror(errno) + ".");
 }
 

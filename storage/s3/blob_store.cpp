@@ -250,7 +250,10 @@ private:
 
 class s3_writer final : public blob_writer {
 public:
-  s3_writer(bucket_ptr b, std::string key, std::string type) : bucket_(std::move(b)), bytes_(bucket_->o.part_bytes) {
+  /// Many may be open at once, each slowly filled: a little of each is in memory, the rest on the disk.
+  static constexpr std::size_t in_memory_max = 1U << 20;
+
+  s3_writer(bucket_ptr b, std::string key, std::string type) : bucket_(std::move(b)), bytes_(std::min(bucket_->o.part_bytes, in_memory_max)) {
     info_.key = std::move(key);
     info_.content_type = std::move(type);
     EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr);

@@ -1,7 +1,7 @@
 // Blobs in a bucket of an S3 server (AWS, Ceph RGW, Swift's s3api), signed with SigV4 by the HTTP client.
 //
 // A blob is one object; its SHA-256 and its time of storing travel as x-amz-meta-*. Bytes are collected first, in memory
-// up to a part, then in an unnamed temporary file: the metadata must be known when an upload begins, and a writer that
+// up to 1 MiB, then in an unnamed temporary file: the metadata must be known when an upload begins, and a writer that
 // is dropped has never spoken to the server. Repeated after a fault: GET, HEAD, PUT and DELETE, which give the same when
 // done twice; what begins or completes an upload in parts only when the server cannot have acted.
 #pragma once

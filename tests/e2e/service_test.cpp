@@ -2,6 +2,7 @@
 // that nothing a stranger sends brings it down.
 //
 //   fm_service_test --server PATH --openai PATH [--only PART]
+#include "tests/e2e/service_uploads.hpp"
 #include "tests/support/client_view.hpp"
 #include "tests/support/hostile_files.hpp"
 #include "tests/support/live_client.hpp"
@@ -25,7 +26,6 @@ using namespace std::chrono_literals;
 
 constexpr auto first_token_allowed = 60ms;
 constexpr auto stop_allowed = 200ms;
-constexpr auto drain_allowed = 10s;
 
 std::int64_t system_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -42,71 +42,6 @@ T median(std::vector<T> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
   return values[values.size() / 2];
 }
-
-/// A server of ours and the few things every check does with it.
-class service {
-public:
-  service(std::string program, std::filesystem::path directory) : program_(std::move(program)), directory_(std::move(directory)) {}
-
-  std::map<std::string, std::string> environment{{"FAULTMAVEN_HTTP_REQUESTS_PER_SECOND", "100000"},
-                                                 {"FAULTMAVEN_HTTP_REQUESTS_BURST", "100000"},
-                                                 {"FAULTMAVEN_HTTP_SIGN_INS_PER_MINUTE", "100000"}};
-
-  outcome<void> start() {
-    auto c = child_process::start(options({"serve", "--host", "127.0.0.1", "--port", "0", "--data", data().string()}, "server.log"));
-    if (!c)
-      return c.error();
-    process = std::move(*c);
-    auto url = process.wait_for_url(20s);
-    if (!url)
-      return url.error();
-    printed = *url;
-    auto e = endpoint_of(*url);
-    if (!e)
-      return e.error();
-    at = *e;
-    return boost::system::in_place_value;
-  }
-  /// SIGTERM; how long it took and how it ended.
-  std::pair<std::optional<int>, milliseconds> stop() {
-    const auto from = steady::now();
-    process.signal(SIGTERM);
-    auto code = process.wait(drain_allowed + 5s);
-    return {code, std::chrono::duration_cast<milliseconds>(steady::now() - from)};
-  }
-  outcome<finished_process> run(std::vector<std::string> arguments, std::chrono::milliseconds within = 20s) const {
-    return run_process(options(std::move(arguments), "command.log"), within);
-  }
-
-  std::string token(const std::string& user) const {
-    http_connection h{at};
-    auto r = h.post("/api/v1/auth/dev-login", "{\"username\":" + json_quoted(user) + "}");
-    return r ? r->parsed()["access_token"].text() : std::string{};
-  }
-  http_connection as(const std::string& user) const { return http_connection{at, token(user)}; }
-  std::string new_case(http_connection& http) const {
-    auto r = http.post("/api/v1/cases", "{\"title\":\"service test\"}");
-    return r ? r->parsed()["case_id"].text() : std::string{};
-  }
-  std::filesystem::path data() const { return directory_ / "data"; }
-  const std::filesystem::path& directory() const { return directory_; }
-
-  child_process process;
-  endpoint at;
-  std::string printed;
-
-private:
-  child_process::options options(std::vector<std::string> arguments, const std::string& log) const {
-    child_process::options o;
-    o.command = {program_};
-    o.command.insert(o.command.end(), arguments.begin(), arguments.end());
-    o.environment = environment;
-    o.output = directory_ / log;
-    return o;
-  }
-  std::string program_;
-  std::filesystem::path directory_;
-};
 
 std::string ask_body(const std::string& text, const std::string& client = {}) {
   return "{\"query\":" + json_quoted(text) + (client.empty() ? "" : ",\"client_turn_id\":" + json_quoted(client)) + "}";
@@ -189,7 +124,7 @@ public:
     const std::pair<const char*, void (suite::*)()> parts[] = {
         {"life", &suite::life},         {"analyst", &suite::analyst},   {"once", &suite::once},   {"routes", &suite::routes},
         {"live", &suite::live},         {"hostile", &suite::hostile},   {"lagging", &suite::lagging}, {"model", &suite::model},
-        {"resume", &suite::resume},     {"failing", &suite::failing_model}, {"files", &suite::files}, {"commands", &suite::commands}};
+        {"resume", &suite::resume},     {"failing", &suite::failing_model}, {"files", &suite::files}, {"uploads", &suite::uploads}, {"commands", &suite::commands}};
     for (auto& [name, part] : parts)
       if (only.empty() || only == name)
         (this->*part)();
@@ -950,6 +885,9 @@ private:
     auto asked = http.post("/api/v1/cases/" + id + "/queries", ask_body("What is wrong?"));
     check(asked && asked->status == 201, "and the case is alive", asked ? std::to_string(asked->status) : asked.error().detail);
   }
+
+  // ---- files on their way ----
+  void uploads() { check_uploads(server_, checks_); }
 
   // ---- the command line ----
   void commands() {

@@ -1,8 +1,9 @@
 // Files of a case and knowledge beyond cases, over a real server.
-#include "http/core/multipart.hpp"
 #include "tests/http/rest_fixture.hpp"
 
 #include <future>
+#include <set>
+#include <thread>
 
 namespace fm::http {
 namespace {
@@ -15,34 +16,35 @@ std::string form(const std::string& name, const std::string& bytes, const std::s
 const header_list as_form{{"Content-Type", "multipart/form-data; boundary=XX"}};
 
 struct files_test : rest_test {
+  /// Within some seconds.
+  template <class Is> static bool soon(Is is) {
+    for (int i = 0; i < 2'000; ++i) {
+      if (is())
+        return true;
+      std::this_thread::sleep_for(2ms);
+    }
+    return false;
+  }
+  /// An upload of which only the beginning is sent.
+  http_connection half_sent(const std::string& id, const std::string& name, std::size_t announced, std::size_t sent) {
+    http_connection c{{"127.0.0.1", server_->port()}};
+    const auto whole = form(name, std::string(announced, 'x'));
+    EXPECT_TRUE(c.send_raw("POST " + at(id, "/data") + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ada + "\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: " +
+                               std::to_string(whole.size()) + "\r\n\r\n" + whole.substr(0, sent),
+                           5s));
+    return c;
+  }
+  std::size_t blobs_of(const std::string& id) {
+    const auto blobs = storage.blobs->list("cases/" + id + "/", {}, 100);
+    return blobs ? blobs->blobs.size() : 99;
+  }
+  bool nothing_under(const std::string& prefix) {
+    const auto blobs = storage.blobs->list(prefix, {}, 1);
+    return blobs && blobs->blobs.empty();
+  }
   http_answer upload(const std::string& id, const std::string& name, const std::string& bytes) { return call("POST", at(id, "/data"), form(name, bytes), as_form); }
 };
 using knowledge_test = rest_test;
-
-TEST(multipart, PartsFieldsAndNamesAreRead) {
-  const auto body = form("a \\\"b\\\".log", "line 1\r\nline 2", "--XX\r\nContent-Disposition: form-data; name=description\r\n\r\nmine\r\n");
-  auto parts = parse_multipart("multipart/form-data; boundary=\"XX\"", body);
-  ASSERT_TRUE(parts) << parts.error().detail;
-  ASSERT_EQ(parts->size(), 2U);
-  EXPECT_EQ((*parts)[0].file_name, "a \"b\".log");
-  EXPECT_EQ((*parts)[0].bytes, "line 1\r\nline 2");
-  EXPECT_EQ((*parts)[0].content_type, "text/plain");
-  EXPECT_EQ((*parts)[1].name, "description");
-  EXPECT_EQ((*parts)[1].bytes, "mine");
-}
-
-TEST(multipart, CrookedBodiesAreRefusedWithASentence) {
-  const std::string type = "multipart/form-data; boundary=XX";
-  for (const std::string body : {"", "--XX", "--XX\r\n", "--XX\r\nno colon\r\n\r\nx\r\n--XX--", "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\ncut off",
-                                 "--XX\r\nContent-Disposition: attachment\r\n\r\nx\r\n--XX--", "--YY--", "--XXjunk\r\n\r\n"})
-    EXPECT_EQ(parse_multipart(type, body).error().code, errc::invalid) << body;
-  EXPECT_EQ(parse_multipart("application/json", "{}").error().code, errc::unsupported_media_type);
-  EXPECT_EQ(parse_multipart("multipart/form-data", "x").error().code, errc::invalid);
-  std::string many;
-  for (int i = 0; i < 40; ++i)
-    many += "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n";
-  EXPECT_EQ(parse_multipart(type, many + "--XX--").error().code, errc::invalid);
-}
 
 TEST_F(files_test, AnUploadIsAnalysedToldToTheCaseAndReadBack) {
   const auto id = new_case();
@@ -230,22 +232,24 @@ TEST_F(files_test, ACancelledUploadStopsAndLeavesNothing) {
   EXPECT_EQ(upload(id, "c.log", "and others go on").status, 201);
 }
 
-TEST_F(files_test, UploadsThatWaitAreBoundedInBytes) {
+TEST_F(files_test, UploadsThatWaitAreBounded) {
   const auto id = new_case();
   const header_list later{{"Content-Type", "multipart/form-data; boundary=XX"}, {"Prefer", "respond-async"}};
-  const auto first = call("POST", at(id, "/data"), form("a.slow", std::string(90'000, 'a')), later);
-  ASSERT_EQ(first.status, 202);
-  const auto refused = call("POST", at(id, "/data"), form("b.log", std::string(90'000, 'b')), as_form);
+  std::vector<std::string> jobs;
+  for (int i = 0; i < 3; ++i)
+    jobs.push_back(call("POST", at(id, "/data"), form("a.slow", std::to_string(i)), later).header("location"));
+  const auto other = new_case();
+  for (int i = 0; i < 3; ++i)
+    jobs.push_back(call("POST", at(other, "/data"), form("a.slow", std::to_string(i)), later).header("location"));
+  for (const auto& third = new_case(); jobs.size() < 12;)
+    jobs.push_back(call("POST", at(jobs.size() < 9 ? third : new_case(), "/data"), form("a.slow", std::to_string(jobs.size())), later).header("location"));
+  const auto refused = call("POST", at(new_case(), "/data"), form("b.log", "b"), as_form);
   EXPECT_EQ(refused.status, 503) << refused.body;
   EXPECT_EQ(refused.parsed()["error"]["code"].text(), "overloaded");
   EXPECT_FALSE(refused.header("retry-after").empty());
-  ASSERT_EQ(call("DELETE", first.header("location")).status, 202);
-  int status = 503;
-  for (int i = 0; i < 1'000 && status == 503; ++i) { // the bytes go a moment after the job's end
-    status = upload(id, "b.log", std::string(90'000, 'b')).status;
-    std::this_thread::sleep_for(2ms);
-  }
-  EXPECT_EQ(status, 201) << "there is room again";
+  for (auto& j : jobs)
+    ASSERT_EQ(call("DELETE", j).status, 202) << j;
+  EXPECT_TRUE(soon([&] { return upload(other, "b.log", "b").status == 201; })) << "there is room again";
 }
 
 TEST_F(files_test, ProgressIsShownToThoseWhoHaveTheCaseOpen) {
@@ -280,6 +284,253 @@ TEST_F(files_test, ProgressIsShownToThoseWhoHaveTheCaseOpen) {
   EXPECT_EQ(statuses.front(), "queued");
   EXPECT_EQ(statuses.back(), "completed");
   EXPECT_THAT(statuses, Contains("running"));
+}
+
+TEST_F(files_test, FieldsMayFollowTheFile) {
+  const auto id = new_case();
+  const auto field = [](const std::string& name, const std::string& value) { return "--XX\r\nContent-Disposition: form-data; name=" + name + "\r\n\r\n" + value + "\r\n"; };
+  const auto a = call("POST", at(id, "/data"),
+                      form("a.log", "text", field("description", "of db-1") + field("data_type", "metrics_and_performance") + field("session_id", "s-1") + field("source_metadata", R"({"host":"db-1"})")), as_form);
+  ASSERT_EQ(a.status, 201) << a.body;
+  const auto kept = get(at(id, "/data/" + a.parsed()["file_id"].text())).parsed();
+  EXPECT_EQ(kept["description"].text(), "of db-1");
+  EXPECT_EQ(kept["data_type"].text(), "metrics_and_performance");
+  EXPECT_EQ(kept["session_id"].text(), "s-1");
+  EXPECT_EQ(kept["source_metadata"]["host"].text(), "db-1");
+  EXPECT_EQ(call("POST", at(id, "/data"), form("b.log", "x", field("source_metadata", "[1]")), as_form).status, 422);
+  EXPECT_EQ(call("POST", at(id, "/data"), form("b.log", "x", field("description", std::string(70'000, 'x'))), as_form).status, 413);
+  EXPECT_TRUE(soon([&] { return nothing_under("incoming/"); }));
+  EXPECT_EQ(get(at(id, "/data")).parsed()["total_count"].whole(), 1U);
+}
+
+TEST_F(files_test, AnUploadThatIsTooLargeIsRefusedBeforeItsBytesCome) {
+  const auto id = new_case();
+  auto c = half_sent(id, "big.log", 400'000, 0);
+  const auto a = c.read_raw(5s);
+  ASSERT_TRUE(a);
+  EXPECT_EQ(a->status, 413);
+  EXPECT_EQ(a->parsed()["error"]["code"].text(), "too_large");
+  auto barely = half_sent(id, "big.log", 100'001, 100'300); // the form has room, the file has not
+  const auto b = barely.read_raw(5s);
+  ASSERT_TRUE(b);
+  EXPECT_EQ(b->status, 413);
+  EXPECT_TRUE(soon([&] { return blobs_of(id) == 0; }));
+}
+
+TEST_F(files_test, NothingIsReadForThoseWhoMayNotAddToTheCase) {
+  const auto id = new_case();
+  const auto ask_first = [&](const std::string& token) {
+    return call("POST", at(id, "/data"), {}, {{"Content-Type", "multipart/form-data; boundary=XX"}, {"Expect", "100-continue"}}, token);
+  };
+  EXPECT_EQ(ask_first(ben).status, 404);
+  EXPECT_EQ(ask_first(sign_in_as("eve", user_role::analyst)).status, 403) << "sees it, but may not write";
+  ASSERT_EQ(post(at(id, "/status"), R"({"status":"closed","closure_reason":"other"})").status / 100, 2);
+  const auto over = upload(id, "a.log", "text");
+  EXPECT_EQ(over.status, 409) << over.body;
+  EXPECT_EQ(over.header("x-error-code"), "TERMINAL_CASE");
+  EXPECT_EQ(blobs_of(id), 0U);
+}
+
+TEST_F(files_test, AClientThatGoesAwayInTheMiddleLeavesNothing) {
+  const auto id = new_case();
+  auto c = half_sent(id, "a.log", 90'000, 50'000);
+  ASSERT_TRUE(soon([&] { return get("/api/v1/jobs").parsed()["jobs"].at(0)["done"].whole() > 0; })) << "what came is progress";
+  c.cut();
+  EXPECT_TRUE(soon([&] { return get("/api/v1/jobs").parsed()["jobs"].at(0)["status"].text() == "failed"; }));
+  EXPECT_EQ(blobs_of(id), 0U);
+  EXPECT_EQ(get(at(id, "/messages")).parsed()["total_count"].whole(), 0U);
+}
+
+TEST_F(files_test, AnUploadIsCancelledWhileItsBytesCome) {
+  const auto id = new_case();
+  auto c = half_sent(id, "a.log", 90'000, 50'000);
+  std::string job;
+  ASSERT_TRUE(soon([&] { return !(job = get("/api/v1/jobs").parsed()["jobs"].at(0)["job_id"].text()).empty(); }));
+  EXPECT_EQ(call("DELETE", "/api/v1/jobs/" + job).status, 202);
+  const auto a = c.read_raw(5s);
+  ASSERT_TRUE(a) << a.error().detail;
+  EXPECT_EQ(a->status, 409);
+  EXPECT_EQ(a->header("x-error-code"), "CANCELLED");
+  EXPECT_TRUE(soon([&] { return get("/api/v1/jobs/" + job).parsed()["status"].text() == "cancelled"; }));
+  EXPECT_EQ(blobs_of(id), 0U);
+}
+
+TEST_F(files_test, TheSameBytesAtOnceAreOneFile) {
+  const auto id = new_case();
+  std::vector<std::future<http_answer>> all;
+  for (int i = 0; i < 6; ++i)
+    all.push_back(std::async(std::launch::async, [&, i] { return upload(id, std::to_string(i) + ".log", "the same text"); }));
+  std::set<std::string> ids;
+  int firsts = 0;
+  for (auto& f : all) {
+    const auto a = f.get();
+    if (a.status == 413) // three files a case, those on their way included
+      continue;
+    ASSERT_EQ(a.status, 201) << a.body;
+    ids.insert(a.parsed()["file_id"].text());
+    firsts += a.parsed()["duplicate_of"].text().empty();
+  }
+  EXPECT_EQ(ids.size(), 1U);
+  EXPECT_EQ(firsts, 1);
+  EXPECT_TRUE(soon([&] { return nothing_under("incoming/"); }));
+  EXPECT_EQ(blobs_of(id), 4U) << "content, analysis, timeline, record of one";
+}
+
+TEST_F(files_test, ACasesRoomIsSharedByThoseOnTheirWay) {
+  const auto id = new_case();
+  auto one = half_sent(id, "a.log", 99'000, 98'000), two = half_sent(id, "b.log", 99'000, 98'000);
+  ASSERT_TRUE(soon([&] { return get("/api/v1/jobs?status=running").parsed()["total_count"].whole() == 2; }));
+  ASSERT_TRUE(soon([&] { return get("/api/v1/jobs").parsed()["jobs"].at(0)["done"].whole() > 40'000 && get("/api/v1/jobs").parsed()["jobs"].at(1)["done"].whole() > 40'000; }));
+  EXPECT_EQ(upload(id, "c.log", std::string(80'000, 'c')).status, 413) << "250,000 bytes a case";
+  EXPECT_EQ(upload(id, "d.log", std::string(20'000, 'd')).status, 201);
+  one.cut();
+  EXPECT_TRUE(soon([&] { return upload(id, "c.log", std::string(80'000, 'c')).status == 201; })) << "its room is given back";
+}
+
+TEST_F(files_test, AKeyRepeatsTheAnswerOfAnUploadAndTellsAnotherFileApart) {
+  const auto id = new_case();
+  auto keyed = as_form;
+  keyed.emplace_back("Idempotency-Key", "upload-key-1");
+  const auto first = call("POST", at(id, "/data"), form("a.log", "text"), keyed);
+  ASSERT_EQ(first.status, 201);
+  const auto again = call("POST", at(id, "/data"), form("a.log", "text"), keyed);
+  EXPECT_EQ(again.header("x-idempotency-replayed"), "true");
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(call("POST", at(id, "/data"), form("a.log", "other"), keyed).header("x-error-code"), "IDEMPOTENCY_KEY_REUSE");
+  EXPECT_EQ(get(at(id, "/data")).parsed()["total_count"].whole(), 1U);
+}
+
+// ---- uploads in several requests ----
+
+struct uploads_test : files_test {
+  static header_list tus(header_list more = {}) {
+    more.emplace_back("Tus-Resumable", "1.0.0");
+    return more;
+  }
+  http_answer add(const std::string& path, std::size_t offset, const std::string& bytes, header_list more = {}, std::optional<std::string> token = {}) {
+    more.emplace_back("Upload-Offset", std::to_string(offset));
+    more.emplace_back("Content-Type", "application/offset+octet-stream");
+    return call("PATCH", path, bytes, tus(std::move(more)), token);
+  }
+  static std::string numbered(std::size_t n) {
+    std::string text;
+    for (std::size_t i = 0; text.size() < n; ++i)
+      text += "line " + std::to_string(i) + "\n";
+    return text.substr(0, n);
+  }
+};
+
+TEST_F(uploads_test, AFileInManyPiecesBecomesOneAsIfItHadComeAtOnce) {
+  const auto id = new_case();
+  const auto text = numbered(5'432);
+  auto made = call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "5432"}, {"Upload-Metadata", "filename YS5sb2c=,description bWluZQ==,own"}}));
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(made.header("tus-resumable"), "1.0.0");
+  const auto path = made.header("location");
+  std::size_t offset = 0;
+  for (const std::size_t n : {1U, 999U, 1'500U, 1U, 0U, 2'930U}) { // parts have 1,000 bytes here
+    auto a = add(path, offset, text.substr(offset, n));
+    ASSERT_EQ(a.status, 204) << a.body;
+    offset += n;
+    EXPECT_EQ(a.header("upload-offset"), std::to_string(offset));
+    EXPECT_FALSE(a.header("upload-expires").empty());
+    const auto head = call("HEAD", path, {}, tus());
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.header("upload-offset"), std::to_string(offset));
+    EXPECT_EQ(head.header("upload-length"), "5432");
+    EXPECT_EQ(head.header("upload-metadata"), "filename YS5sb2c=,description bWluZQ==,own");
+    EXPECT_EQ(head.header("cache-control"), "no-store");
+  }
+  EXPECT_EQ(get(at(id, "/data")).parsed()["total_count"].whole(), 0U);
+  const auto last = add(path, offset, text.substr(offset));
+  ASSERT_EQ(last.status, 204) << last.body;
+  EXPECT_EQ(last.header("upload-offset"), "5432");
+  const auto file = last.header("x-file-id");
+  ASSERT_FALSE(file.empty());
+  EXPECT_EQ(get("/api/v1/jobs/" + last.header("x-job-id")).parsed()["status"].text(), "completed");
+  EXPECT_EQ(get(at(id, "/data/" + file + "/content")).body, text);
+  const auto kept = get(at(id, "/data/" + file)).parsed();
+  EXPECT_EQ(kept["filename"].text(), "a.log");
+  EXPECT_EQ(kept["description"].text(), "mine");
+  EXPECT_EQ(get(at(id, "/messages")).parsed()["total_count"].whole(), 2U) << "the case was told";
+  const auto after = call("HEAD", path, {}, tus());
+  EXPECT_EQ(after.header("upload-offset"), "5432") << "whoever lost the answer finds it complete";
+  EXPECT_EQ(after.header("x-file-id"), file);
+  EXPECT_TRUE(nothing_under("uploads/") && nothing_under("parts/") && nothing_under("incoming/"));
+}
+
+TEST_F(uploads_test, WhatTheProtocolForbidsIsRefused) {
+  const auto id = new_case();
+  const auto path = call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "10"}})).header("location");
+  ASSERT_FALSE(path.empty());
+  EXPECT_EQ(call("HEAD", path).status, 412);
+  EXPECT_EQ(call("POST", at(id, "/uploads"), {}, {{"Upload-Length", "10"}, {"Tus-Resumable", "0.2.2"}}).header("tus-version"), "1.0.0");
+  const auto conflict = add(path, 5, "x");
+  EXPECT_EQ(conflict.status, 409);
+  EXPECT_EQ(conflict.header("x-error-code"), "UPLOAD_OFFSET");
+  EXPECT_EQ(add(path, 0, "12345678901").status, 413) << "more than was announced";
+  EXPECT_EQ(call("PATCH", path, "x", tus({{"Upload-Offset", "0"}, {"Content-Type", "text/plain"}})).status, 415);
+  EXPECT_EQ(call("PATCH", path, "x", tus({{"Content-Type", "application/offset+octet-stream"}})).status, 422);
+  EXPECT_EQ(add(path, 0, "x", {}, ben).status, 404);
+  EXPECT_EQ(add(path, 0, "x", {}, sign_in_as("root", user_role::admin)).status, 404) << "an upload is its owner's alone";
+  EXPECT_EQ(add(at(id, "/uploads/file_000000000000"), 0, "x").status, 404);
+  EXPECT_EQ(add(at(id, "/uploads/..%2Fx"), 0, "x").status, 404);
+  EXPECT_EQ(call("HEAD", path, {}, tus()).header("upload-offset"), "0") << "nothing of all that was kept";
+  for (const auto& [name, value] : header_list{{"Upload-Length", "0"}, {"Upload-Length", "-1"}, {"Upload-Length", ""}, {"Upload-Defer-Length", "1"}})
+    EXPECT_EQ(call("POST", at(id, "/uploads"), {}, tus({{name, value}})).status, 422) << name << value;
+  EXPECT_EQ(call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "10"}, {"Upload-Metadata", "filename ***"}})).status, 422);
+  EXPECT_EQ(call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "100001"}})).status, 413);
+  EXPECT_EQ(call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "10"}}), ben).status, 404);
+  EXPECT_EQ(call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "10"}})).status, 201);
+  const auto third = call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "10"}}));
+  EXPECT_EQ(third.status, 503) << "two open ones a case";
+  EXPECT_EQ(third.header("tus-resumable"), "1.0.0");
+  EXPECT_EQ(call("DELETE", path, {}, tus()).status, 204);
+  EXPECT_EQ(call("HEAD", path, {}, tus()).status, 404);
+  EXPECT_EQ(call("DELETE", path, {}, tus()).status, 404);
+  EXPECT_EQ(call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "10"}})).status, 201);
+  const auto options = call("OPTIONS", path, {}, {{"Origin", "http://127.0.0.1"}, {"Access-Control-Request-Method", "PATCH"}});
+  EXPECT_EQ(options.header("tus-version"), "1.0.0");
+  EXPECT_EQ(options.header("tus-extension"), "creation,expiration,termination");
+  EXPECT_EQ(options.header("tus-max-size"), "100000");
+  EXPECT_THAT(options.header("access-control-allow-headers"), HasSubstr("upload-offset"));
+  EXPECT_THAT(options.header("access-control-allow-methods"), HasSubstr("PATCH"));
+}
+
+TEST_F(uploads_test, WhatCameBeforeAClientWentAwayIsKept) {
+  const auto id = new_case();
+  const auto text = numbered(50'000);
+  const auto path = call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "50000"}})).header("location");
+  {
+    http_connection c{{"127.0.0.1", server_->port()}};
+    ASSERT_TRUE(c.send_raw("PATCH " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ada +
+                               "\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: 50000\r\n\r\n" + text.substr(0, 20'500),
+                           5s));
+    ASSERT_TRUE(soon([&] { return call("HEAD", path, {}, tus()).header("upload-offset") == "20000"; })) << "whole parts are durable while it goes on";
+    EXPECT_EQ(add(path, 20'000, "x").header("x-error-code"), "UPLOAD_BUSY");
+    EXPECT_EQ(call("DELETE", path, {}, tus()).status, 409);
+    c.close();
+  }
+  ASSERT_TRUE(soon([&] { return call("HEAD", path, {}, tus()).header("upload-offset") == "20500"; })) << "and the begun one when it ends";
+  http_answer last;
+  ASSERT_TRUE(soon([&] { return (last = add(path, 20'500, text.substr(20'500), {{"Prefer", "respond-async"}})).status == 204; })) << last.status << last.body;
+  EXPECT_TRUE(last.header("x-file-id").empty());
+  const auto job = "/api/v1/jobs/" + last.header("x-job-id");
+  ASSERT_TRUE(soon([&] { return get(job).parsed()["status"].text() == "completed"; }));
+  EXPECT_EQ(get(at(id, "/data/" + get(job).parsed()["result"]["file_id"].text() + "/content")).body, text);
+}
+
+TEST_F(uploads_test, TheSameBytesAgainAreTheFileThatIsThereAndRoomCounts) {
+  const auto id = new_case();
+  const auto text = numbered(3'000);
+  const auto first = upload(id, "a.log", text).parsed()["file_id"].text();
+  const auto path = call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "3000"}})).header("location");
+  const auto last = add(path, 0, text);
+  EXPECT_EQ(last.header("x-file-id"), first);
+  EXPECT_EQ(blobs_of(id), 4U);
+  ASSERT_EQ(call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "100000"}})).status, 201);
+  ASSERT_EQ(call("POST", at(id, "/uploads"), {}, tus({{"Upload-Length", "100000"}})).status, 201);
+  EXPECT_EQ(upload(id, "b.log", std::string(60'000, 'b')).status, 413) << "announced bytes are taken";
 }
 
 TEST_F(files_test, OthersReadTheSanitizedCopyAndOnlyOwnerAndAdministratorTheBytes) {

@@ -113,12 +113,25 @@ protected:
     file_settings limits;
     limits.upload_bytes_max = 100'000;
     limits.case_files_max = 3;
+    limits.case_bytes_max = case_bytes_max;
+    limits.open_uploads_max = 2;
+    limits.upload_part_bytes = 1'000;
     shelf = std::make_shared<file_shelf>(limits, file_deps{storage.blobs, described, clock, random});
-    files = spawn_files(system, {shelf, analysts, offloaded, registry, book, 150'000, [this](const case_id& id) {
-                                   std::lock_guard lock{likeness_mutex};
-                                   if (likeness.actor)
-                                     caf::anon_send(likeness.actor, look_for_likeness{id});
-                                 }});
+    files_actor_deps of_files;
+    of_files.shelf = shelf;
+    of_files.work = analysts;
+    of_files.receivers = receivers;
+    of_files.readers = offloaded;
+    of_files.registry = registry;
+    of_files.jobs = book;
+    of_files.receiving_max = 8;
+    of_files.waiting_max = 12;
+    of_files.on_evidence = [this](const case_id& id) {
+      std::lock_guard lock{likeness_mutex};
+      if (likeness.actor)
+        caf::anon_send(likeness.actor, look_for_likeness{id});
+    };
+    files = spawn_files(system, std::move(of_files));
     searcher = std::make_shared<case_searcher>(case_search_settings{}, case_search_deps{storage.blobs, storage.cases, make_lexical_embedder(), clock,
                                                                                         [shelf = shelf](const case_id& id) { return shelf->list(id); }});
     case_search = spawn_case_search(system, {searcher, offloaded, offloaded});
@@ -153,6 +166,7 @@ protected:
     rest->agent = "told";
     rest->dev_login = true;
     rest->query_deadline = query_deadline;
+    rest->upload_bytes_max = limits.upload_bytes_max;
     const live_deps live{registry, identity, meters, clock, random, {}, "9.9.9"};
     rest->stream_turn = [live](const exchange_ptr& x, const case_id& id, const turn_receipt& t) {
       stream_turn(x, live, id, t);
@@ -165,6 +179,7 @@ protected:
     add_live_routes(*routes, live);
     add_file_routes(*routes, rest);
     add_evidence_search_routes(*routes, rest);
+    add_upload_routes(*routes, rest);
     add_knowledge_routes(*routes, rest);
     add_job_routes(*routes, rest);
     add_team_routes(*routes, rest);
@@ -200,6 +215,7 @@ protected:
     caf::anon_send_exit(jobs, caf::exit_reason::user_shutdown);
     jobs = jobs_actor{};
     book->stop_all();
+    receivers->stop();
     analysts->stop();
     if (likeness.actor)
       caf::anon_send_exit(likeness.actor, caf::exit_reason::user_shutdown);
@@ -310,6 +326,8 @@ protected:
   opened_storage storage;
   offload_ptr offloaded = make_inline_offload();
   offload_ptr analysts = make_offload(1, 64); ///< threads of their own: what runs there can be watched and stopped
+  offload_ptr receivers = make_offload(2, 64);
+  std::uint64_t case_bytes_max = 250'000;
   clock_ptr clock = system_clock_source();
   random_ptr random = seeded_random(11);
   metrics_ptr meters = std::make_shared<metrics>();

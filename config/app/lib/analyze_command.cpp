@@ -119,7 +119,7 @@ int analyze(const analyze_options& o) {
     for (auto& f : together) {
       std::cout << "  " << plain(f.title) << ":";
       for (auto& p : f.places)
-        std::cout << (&p == &f.places.front() ? " " : ", ") << seen[p.file].name << " lines " << p.first_line << "-" << p.last_line;
+        std::cout << (&p == &f.places.front() ? " " : ", ") << p.file_name << " lines " << p.first_line << "-" << p.last_line;
       std::cout << "\n";
     }
   }

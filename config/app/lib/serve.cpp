@@ -172,6 +172,8 @@ http::http_settings edge_settings(const settings& s, bool next_free_port) {
   h.connections_max = s.http.connections_max;
   h.header_bytes_max = s.http.header_bytes_max;
   h.body_bytes_max = s.http.body_bytes_max;
+  h.stream_idle = s.http.upload_idle_seconds;
+  h.stream_total = s.http.upload_total_seconds;
   h.header_timeout = s.http.header_timeout_seconds;
   h.keep_alive = s.http.keep_alive_seconds;
   h.request_deadline = s.http.request_deadline_seconds;
@@ -322,6 +324,8 @@ int serve(const common_options& o, bool next_free_port) {
   shelves.upload_bytes_max = s.files.upload_bytes_max;
   shelves.case_bytes_max = s.files.case_bytes_max;
   shelves.case_files_max = s.files.case_files_max;
+  shelves.open_uploads_max = s.files.open_uploads_max;
+  shelves.upload_expiry = s.files.upload_expiry_hours;
   shelves.timeline.moments_max = s.files.timeline_moments_max;
   shelves.timeline.entries_max = s.files.timeline_entries_max;
   file_analysis_options analysis;
@@ -358,6 +362,10 @@ int serve(const common_options& o, bool next_free_port) {
     if (!what.in_case.empty())
       caf::anon_send(registry, to_case{what.in_case, case_command{show_job{std::make_shared<const job>(what)}}});
   });
+  if (auto swept = shelf->sweep_orphans(); !swept)
+    log::warn("files", "what the last run left unfinished could not be looked at: " + swept.error().detail);
+  else if (*swept > 0)
+    log::info("files", std::to_string(*swept) + " uploads that were cut off by the last stop were removed");
   auto case_search = spawn_case_search(system, {searcher, library, indexing});
   likeness_service likeness;
   std::function<void(const case_id&)> on_evidence = [case_search](const case_id& id) { caf::anon_send(case_search, index_case{id}); };
@@ -370,7 +378,18 @@ int serve(const common_options& o, bool next_free_port) {
     };
   }
   const auto analysts = make_offload(s.files.analysis_threads, s.files.analysis_queue_max, offload_priority::background); // turns must not wait behind uploads
-  auto files = spawn_files(system, {shelf, analysts, library, registry, book, s.files.waiting_bytes_max, on_evidence});
+  const auto receivers = make_offload(s.files.receiver_threads, 4 * s.files.receiving_max, offload_priority::background);
+  files_actor_deps of_files;
+  of_files.shelf = shelf;
+  of_files.work = analysts;
+  of_files.receivers = receivers;
+  of_files.readers = library;
+  of_files.registry = registry;
+  of_files.jobs = book;
+  of_files.receiving_max = s.files.receiving_max;
+  of_files.waiting_max = s.files.analysis_queue_max;
+  of_files.on_evidence = on_evidence;
+  auto files = spawn_files(system, std::move(of_files));
   on_evidence = {};
 
   http::live_deps live{registry, identity, stats, clock, random, live_of(s), version()};
@@ -390,6 +409,7 @@ int serve(const common_options& o, bool next_free_port) {
   rest->dev_login = s.dev_login_enabled();
   rest->registration = s.auth.registration;
   rest->case_agent = s.features.case_agent;
+  rest->upload_bytes_max = s.files.upload_bytes_max;
   rest->timeline_messages_max = s.files.timeline_messages_max;
   rest->query_deadline = s.http.query_deadline_seconds;
   rest->stream_turn = [live](const http::exchange_ptr& x, const case_id& id, const turn_receipt& t) {
@@ -402,6 +422,7 @@ int serve(const common_options& o, bool next_free_port) {
   http::add_conversation_routes(*routes, rest);
   http::add_file_routes(*routes, rest);
   http::add_evidence_search_routes(*routes, rest);
+  http::add_upload_routes(*routes, rest);
   http::add_knowledge_routes(*routes, rest);
   http::add_job_routes(*routes, rest);
   http::add_team_routes(*routes, rest);
@@ -465,6 +486,7 @@ int serve(const common_options& o, bool next_free_port) {
   live = http::live_deps{};
   rest.reset();
   routes.reset();
+  receivers->stop();
   analysts->stop();
   work->stop();
   library->stop();
