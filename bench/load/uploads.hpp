@@ -73,6 +73,8 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
     for_each_object(payload, [&](std::string_view o) {
       if (starts_with(o, R"({"type":"ok")"))
         ++joined;
+      if (starts_with(o, R"({"type":"error")"))
+        give_up("a turn was refused: " + std::string{o});
       if (!starts_with(o, R"({"type":"event")"))
         return;
       const auto kind = text_field(o, "kind");

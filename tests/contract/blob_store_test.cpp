@@ -1,38 +1,16 @@
 // The contract of blob stores, in code; every backend goes through all of it.
-#include "http/client/curl_client.hpp"
 #include "protocol/base/sha256.hpp"
-#include "storage/filesystem/blob_store.hpp"
-#include "storage/inmemory/blob_store.hpp"
-#include "storage/s3/blob_store.hpp"
-#include "tests/contract/backends.hpp"
+#include "tests/contract/blob_backends.hpp"
 
-#include <functional>
 #include <thread>
 
 namespace fm::contract {
 namespace {
 
-struct blob_backend {
-  std::string name;
-  std::function<outcome<blob_store_ptr>(const std::string& folder, const clock_ptr& clock)> open;
-  bool keeps = true;
-};
-std::ostream& operator<<(std::ostream& out, const blob_backend& b) { return out << b.name; }
-
-s3::options s3_options(const std::string& prefix) {
-  s3::options o;
-  o.endpoint = std::getenv("FM_TEST_S3");
-  o.access_key = std::getenv("FM_TEST_S3_ACCESS_KEY");
-  o.secret_key = std::getenv("FM_TEST_S3_SECRET");
-  o.bucket = std::getenv("FM_TEST_S3_BUCKET");
-  o.prefix = prefix;
-  return o;
-}
-
 class blob_contract : public testing::TestWithParam<blob_backend> {
 protected:
   void SetUp() override {
-    if (GetParam().name == "s3" && std::getenv("FM_TEST_S3") == nullptr)
+    if (GetParam().missing())
       GTEST_SKIP() << "no server for s3";
     open();
   }
@@ -212,26 +190,7 @@ TEST_P(blob_contract, LifecycleRulesAreTakenAndTakenBack) {
   ASSERT_TRUE(store->set_lifecycle("older/", std::nullopt));
 }
 
-INSTANTIATE_TEST_SUITE_P(backends, blob_contract,
-                         testing::Values(blob_backend{"inmemory",
-                                                      [](auto&, auto& clock) -> outcome<blob_store_ptr> {
-                                                        return inmemory::make_blob_store(clock);
-                                                      },
-                                                      false},
-                                         blob_backend{"filesystem",
-                                                      [](auto& folder, auto& clock) {
-                                                        filesystem::blob_options o;
-                                                        o.clock = clock;
-                                                        return filesystem::open_blob_store(folder, o);
-                                                      }},
-                                         blob_backend{"s3",
-                                                      [](auto& folder, auto& clock) {
-                                                        return s3::open_blob_store(
-                                                            s3_options(
-                                                                "t" + folder.substr(folder.rfind('_')) + "/"),
-                                                            make_curl_client({}), clock);
-                                                      }}),
-                         [](auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(backends, blob_contract, every_blob_backend(), blob_backend_name);
 
 TEST(s3_store, AWrongSecretIsRefusedBecauseSignaturesAreVerified) {
   if (std::getenv("FM_TEST_S3") == nullptr)
