@@ -106,8 +106,7 @@ void identifier_table::look_at(std::string_view m, const std::vector<masker::pie
 std::vector<identifier> identifier_table::all(std::size_t most) const {
   std::vector<identifier> out;
   for (auto& [value, f] : known_)
-    if (f.count >= 2 || f.bad > 0)
-      out.push_back({f.kind, value, f.count, f.bad, f.first, f.last});
+    out.push_back({f.kind, value, f.count, f.bad, f.first, f.last});
   std::sort(out.begin(), out.end(), [](auto& a, auto& b) {
     if (a.bad != b.bad)
       return a.bad > b.bad;

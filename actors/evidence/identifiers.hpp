@@ -21,7 +21,7 @@ public:
   void look_at(std::string_view message, const std::vector<masker::piece>& pieces, std::uint64_t line, bool bad);
   /// Those that go along with errors, most suspicious first; 50 at most.
   std::vector<identifier> finish() const;
-  /// The same and then others that occur in several lines, most frequent first; `most` at most.
+  /// The same and then others, most frequent first; `most` at most.
   std::vector<identifier> all(std::size_t most) const;
 
 private:

@@ -392,6 +392,22 @@ void timeline(const rest_deps_ptr& rest, const exchange_ptr& x) {
     });
   });
 }
+void across(const rest_deps_ptr& rest, const exchange_ptr& x) {
+  with_case_read(rest, x, [rest, x](const case_view&) {
+    ask(rest->files, x, read_across_files{case_of(*x), {}}, [x](const std::vector<cross_finding>& found) {
+      x->respond(json_response(200, [&](json_writer& w) {
+        w.key("findings").begin_array();
+        for (auto& f : found) {
+          w.begin_object().member("kind", f.kind).member("title", f.title).member("score", f.score).key("places").begin_array();
+          for (auto& p : f.places)
+            w.begin_object().member("file_id", p.file_id).member("file_name", p.file_name).member("line_first", p.first_line).member("line_last", p.last_line).member("count", p.count).member("errors", p.errors).end_object();
+          w.end_array().end_object();
+        }
+        w.end_array().member("total_count", found.size());
+      }));
+    });
+  });
+}
 } // namespace
 
 response stored_file_answer(const stored_file& stored) {
