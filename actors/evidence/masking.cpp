@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace fm::evidence {
 namespace {
@@ -59,6 +60,49 @@ bool varies(std::string_view piece, std::uint8_t held) {
   return (piece.front() == '~' && piece.size() >= 2) || piece == "true" || piece == "false";
 }
 
+bool is_month(const char* p) {
+  static constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  for (std::size_t i = 0; i < names.size(); i += 3)
+    if (std::memcmp(p, names.data() + i, 3) == 0)
+      return true;
+  return false;
+}
+bool is_weekday(const char* p) {
+  static constexpr std::string_view names = "MonTueWedThuFriSatSun";
+  for (std::size_t i = 0; i < names.size(); i += 3)
+    if (std::memcmp(p, names.data() + i, 3) == 0)
+      return true;
+  return false;
+}
+/// "Sat" of "Sat Jun 18", "Jun" of "Jun 18", "PM" behind a number: how many bytes of a date or time begin here without a digit.
+std::size_t date_word(const char* p, const char* end, std::string_view before) {
+  if (*p < 'A' || *p > 'W' || end - p < 2)
+    return 0;
+  if ((*p == 'A' || *p == 'P') && p[1] == 'M' && (p + 2 == end || kind_of(p[2]) == blank) && before.ends_with(variable))
+    return 2;
+  if (end - p < 5)
+    return 0;
+  const char* q = p + 3;
+  q += *q == ',' ? 1 : 0;
+  if (kind_of(*q) != blank)
+    return 0;
+  while (q < end && kind_of(*q) == blank)
+    ++q;
+  if (q == end)
+    return 0;
+  if (is_month(p))
+    return kind_of(*q) == digit ? 3 : 0;
+  return is_weekday(p) && (kind_of(*q) == digit || (end - q >= 3 && is_month(q))) ? 3 : 0;
+}
+
+/// "KB" behind a number: 900 B and 1.2 MB are values of one kind.
+bool is_byte_unit(std::string_view piece) {
+  if (piece.empty() || piece.size() > 3 || piece.back() != 'B')
+    return false;
+  constexpr std::string_view prefixes = "kKMGT";
+  return piece.size() == 1 || (prefixes.find(piece[0]) != std::string_view::npos && (piece.size() == 2 || piece[1] == 'i'));
+}
+
 /// "Yes," after a key: a value that stands for a bit.
 bool is_bit(std::string_view word) {
   while (!word.empty() && (word.back() == ',' || word.back() == ';'))
@@ -78,6 +122,8 @@ void masker::put(std::string_view s) {
 /// Masks one word of the message (without blanks), as one or two words; gives its end.
 const char* masker::word(const char* p, const char* end) {
   char* joined_from = nullptr; // "<*>:<*>" and "<*>,<*>" are one variable
+  const bool behind_value = out_ - buffer_.data() >= 4 && std::memcmp(out_ - 4, "<*> ", 4) == 0;
+  const char* const first = p;
   while (p < end) {
     const char* const from = p;
     std::uint8_t held = 0, k = 0;
@@ -98,7 +144,7 @@ const char* masker::word(const char* p, const char* end) {
         pieces_.push_back({static_cast<std::uint32_t>(from - message_), static_cast<std::uint32_t>(core.size()), key});
       // host.example.org:443
       const bool address = next == ':' && (held & dot) != 0 && p + 1 < end && kind_of(p[1]) == digit && core.find('.') != std::string_view::npos;
-      if (!core.empty() && ((held & digit) != 0 || address || varies(core, held))) {
+      if (!core.empty() && ((held & digit) != 0 || address || (behind_value && from == first && is_byte_unit(core)) || varies(core, held))) {
         if (joined_from != nullptr)
           out_ = joined_from;
         else
@@ -138,17 +184,35 @@ std::string_view masker::mask(std::string_view message) {
   std::size_t words = 0;
   const char* p = message.data();
   const char* const end = p + message.size();
+  const char* previous = end; // where the word before this one begins
   for (;;) {
     while (p < end && kind_of(*p) == blank)
       ++p;
     if (p == end)
       break;
+    const char* const last = std::exchange(previous, p);
     const char before = out_ > begin ? out_[-1] : ' ';
+    const auto date = date_word(p, end, {begin, static_cast<std::size_t>(out_ - begin)});
     if (out_ > begin)
       *out_++ = ' ';
     if (++words > words_max) {
       put(variable);
       break;
+    }
+    // An access log's status: its class is what happened.
+    if (before == '"' && kind_of(*p) == digit && end - p >= 3 && (end - p == 3 || kind_of(p[3]) == blank) && kind_of(p[1]) == digit && kind_of(p[2]) == digit && end - last > 5 &&
+        std::memcmp(last, "HTTP/", 5) == 0) {
+      *out_++ = *p;
+      put("xx");
+      p += 3;
+      continue;
+    }
+    if (date != 0) {
+      put(variable);
+      p += date;
+      if (p < end && *p == ',')
+        *out_++ = *p++;
+      continue;
     }
     // "<1 sec": a bound and its unit are one value.
     if (*p == '<' && p + 1 < end && kind_of(p[1]) == digit) {

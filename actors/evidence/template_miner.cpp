@@ -10,12 +10,16 @@ namespace fm::evidence {
 namespace {
 constexpr std::size_t alternatives_max = 4; ///< so few different words in one place are constants
 constexpr std::size_t states_max = 12;      ///< the same for words in capitals: names of states, methods, events
+constexpr std::uint64_t frequent_lines = 20; ///< of one word; then words with fewer than rare_lines, or one in rare_share, are values
+constexpr std::uint64_t rare_lines = 3, rare_share = 100;
 constexpr std::string_view variable = "<*>";
 
 /// "key=": what it is a value of.
 bool is_key(std::string_view word) { return word.size() > 1 && word.back() == '='; }
-/// "RUNNING", "SUCCESS_CONTAINER_CLEANUP", "GET".
+/// "RUNNING", "SUCCESS_CONTAINER_CLEANUP", "GET"; "5xx".
 bool is_state(std::string_view word) {
+  if (word.size() == 3 && word.ends_with("xx"))
+    return true;
   std::size_t capitals = 0;
   for (const char c : word) {
     if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
@@ -23,6 +27,14 @@ bool is_state(std::string_view word) {
     capitals += c >= 'A' && c <= 'Z';
   }
   return capitals >= 2;
+}
+/// "com.example.shop.Orders", "db1.example.org": a name of something, which varies; not "android.intent.action.SCREEN_ON",
+/// which ends in a state.
+bool is_dotted_name(std::string_view word) {
+  while (!word.empty() && (word.back() == ':' || word.back() == ',' || word.back() == ';'))
+    word.remove_suffix(1);
+  const auto last = word.rfind('.');
+  return std::count(word.begin(), word.end(), '.') >= 2 && last + 1 < word.size() && !is_state(word.substr(last + 1));
 }
 } // namespace
 
@@ -112,15 +124,18 @@ template_miner::grouping template_miner::finish() const {
           lines += shapes_[i].count;
         std::size_t split_at = length, fewest = states_max + 1;
         for (std::size_t p = 0; p < length; ++p) {
-          std::set<std::uint32_t> seen;
-          bool keys = true, states = true;
+          std::map<std::uint32_t, std::uint64_t> seen; // and in how many lines
+          bool keys = true, states = true, dotted = true;
           for (const auto i : group) {
             const auto word = shapes_[i].words[p];
-            if (!seen.insert(word).second)
+            const auto [known, fresh] = seen.emplace(word, 0);
+            known->second += shapes_[i].count;
+            if (!fresh)
               continue;
+            dotted &= word != 0 && is_dotted_name(text_[word]);
             keys &= word != 0 && (is_key(text_[word]) || (p + 1 < length && text_[shapes_[i].words[p + 1]] == "="));
             states &= word != 0 && is_state(text_[word]);
-            if (seen.size() > states_max && !keys)
+            if (seen.size() > states_max && !keys && !dotted)
               break;
           }
           if (seen.size() < 2)
@@ -129,6 +144,17 @@ template_miner::grouping template_miner::finish() const {
             split_at = p;
             break;
           }
+          if (dotted)
+            continue;
+          // One word nearly always and the others hardly ever: a value, not kinds of line. What a line begins with is a verb
+          // rather than a value.
+          std::uint64_t most = 0, second = 0;
+          for (auto& [word, count] : seen) {
+            second = std::max(second, std::min(most, count));
+            most = std::max(most, count);
+          }
+          if (p > 0 && !states && most >= frequent_lines && second < std::max(rare_lines, most / rare_share))
+            continue;
           if (seen.size() < fewest && seen.size() <= (states ? states_max : alternatives_max) && lines >= 3 * seen.size()) {
             fewest = seen.size();
             split_at = p;

@@ -206,6 +206,12 @@ private:
       return "host" + number(400) + ".rack" + number(9) + ".example.net";
     if (s == "user")
       return names[random_() % 20];
+    if (s == "root") // nearly always, so that the others are no kind of their own
+      return random_() % 250 != 0 ? "root" : names[random_() % 3];
+    if (s == "day") {
+      static const char* days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+      return days[random_() % 7];
+    }
     if (s == "job")
       return jobs[random_() % 8];
     std::vector<std::string> options;

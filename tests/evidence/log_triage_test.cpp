@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace {
 using namespace fm;
 using namespace fm::evidence;
@@ -93,7 +95,13 @@ TEST(masking, NumbersPathsAddressesAndHexAreVariables) {
   EXPECT_EQ(masked("src: /10.0.0.1:54106 dest: /10.0.0.2:50010"), "src: <*> dest: <*>");
   EXPECT_EQ(masked("user=root uid=0 a=b"), "user= root uid= <*> a= b");
   EXPECT_EQ(masked("lifetime <1 sec, done"), "lifetime <*> , done");
-  EXPECT_EQ(masked("sizes 1,2,3 (4.5 KB)"), "sizes <*> (<*> KB)");
+  EXPECT_EQ(masked("sizes 1,2,3 (4.5 KB)"), "sizes <*> (<*> <*>)");
+  EXPECT_EQ(masked("at Sat Jun 18 02:08:10 2005"), "at <*> <*> <*> <*> <*>");
+  EXPECT_EQ(masked("Mon, 02 Jan 2026 at 3:04 PM"), "<*>, <*> <*> <*> at <*> <*>");
+  EXPECT_EQ(masked("Sun is down, May I"), "Sun is down, May I") << "no date";
+  EXPECT_EQ(masked("opt-in: False, state: No"), "opt-in: <*>, state: <*>");
+  EXPECT_EQ(masked("db1.example.org:5432 refused"), "<*> refused");
+  EXPECT_EQ(masked("\"GET /a/b HTTP/1.1\" 502 17"), "\"GET <*> <*>\" 5xx <*>");
   EXPECT_EQ(masked("failed."), "failed.");
 }
 
@@ -109,6 +117,39 @@ TEST(miner, FewAlternativesAreTemplatesManyAreAVariable) {
   for (const auto u : users)
     EXPECT_EQ(g.template_of[u], g.template_of[users[0]]);
   EXPECT_EQ(g.patterns[g.template_of[users[0]]], "password of account <*> was changed");
+}
+
+TEST(miner, StatesAndKeysSplitDottedNamesAndRareWordsDoNot) {
+  template_miner m;
+  std::map<std::string, std::uint32_t> shape;
+  const auto add = [&](const std::string& message, int times = 1) {
+    for (int i = 0; i < times; ++i)
+      shape[message] = m.add(message);
+  };
+  for (const char* to : {"RUNNING", "FAILED", "KILLED", "LOST", "DONE", "NEW"})
+    add(std::string{"task moved on to "} + to, 3);
+  add("bufstart= <*> ok");
+  add("bufend= <*> ok");
+  for (const char* name : {"com.shop.orders.Api", "com.shop.users.Api", "org.other.jobs.Runner"})
+    add(std::string{"loaded plugin "} + name, 5);
+  add("failed password of root again", 40);
+  add("failed password of uucp again");
+  const auto of = m.finish().template_of;
+  EXPECT_NE(of[shape["task moved on to RUNNING"]], of[shape["task moved on to FAILED"]]);
+  EXPECT_NE(of[shape["bufstart= <*> ok"]], of[shape["bufend= <*> ok"]]);
+  EXPECT_EQ(of[shape["loaded plugin com.shop.orders.Api"]], of[shape["loaded plugin org.other.jobs.Runner"]]);
+  EXPECT_EQ(of[shape["failed password of root again"]], of[shape["failed password of uucp again"]]);
+}
+
+TEST(miner, AnAccessLogsServerErrorsAreAKindOfTheirOwn) {
+  std::string log;
+  for (int i = 0; i < 600; ++i)
+    log += "10.0.0." + std::to_string(i % 200) + " - - [10/Oct/2025:13:" + std::to_string(10 + i / 60) + ":" + std::to_string(10 + i % 50) + " +0000] \"GET /api/" + std::to_string(i) +
+           " HTTP/1.1\" " + (i % 40 == 0 ? "503" : i % 7 == 0 ? "404" : i % 11 == 0 ? "304" : "200") + " 512\n";
+  const auto a = analyze(log);
+  ASSERT_FALSE(a.look_first.empty());
+  EXPECT_EQ(a.templates[a.look_first.front().template_id].count, 15U) << a.templates[a.look_first.front().template_id].pattern;
+  EXPECT_EQ(a.by_severity[static_cast<std::size_t>(severity::error)], 15U);
 }
 
 TEST(miner, WhenTheTableIsFullLinesOfALengthShareAShape) {
