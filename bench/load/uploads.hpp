@@ -6,8 +6,10 @@
 #include "bench/load/target.hpp"
 #include "tests/support/latency_histogram.hpp"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
 #include <algorithm>
-#include <unordered_map>
 
 namespace fm::load {
 
@@ -99,6 +101,8 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
   if (f.connect_all(64, std::chrono::seconds{60}) != o.turns || !f.run_until([&] { return joined >= o.turns; }, std::chrono::seconds{30}))
     give_up(std::to_string(joined) + " of " + std::to_string(o.turns) + " cases opened: " + f.last_refusal());
 
+  f.run_for(std::chrono::milliseconds{500}); // replays end
+
   std::size_t turn = 0;
   const auto phase = [&](latency_histogram& into_this, const std::function<void()>& beside) {
     ended = 0;
@@ -118,14 +122,26 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
     std::atomic<std::size_t> good{0}, bad{0};
     std::vector<std::thread> crew;
     double took = 0;
+    // Made beforehand, and sent by threads that stand behind: what is measured is the server, not its client.
+    std::vector<std::string> files;
+    for (std::size_t i = 0; i < o.to_one_case + o.to_others; ++i)
+      files.push_back(upload_file(round * 1'000 + i, o.file_bytes));
+    const auto left = std::make_shared<std::atomic<std::size_t>>(o.to_one_case + o.to_others);
+    const auto stored = [&] { // the live connections answer pings meanwhile
+      if (!f.run_until([&] { return *left == 0; }, std::chrono::seconds{300}) || f.closed() > 0)
+        give_up(std::to_string(left->load()) + " uploads were not answered; " + std::to_string(f.closed()) + " connections lost: " + f.last_refusal());
+      for (auto& c : crew)
+        c.join();
+      crew.clear();
+    };
     const auto uploads = [&] {
       const auto begin = steady::now();
-      const auto left = std::make_shared<std::atomic<std::size_t>>(o.to_one_case + o.to_others);
       for (std::size_t i = 0; i < o.to_one_case + o.to_others; ++i)
         crew.emplace_back([&, i, left, begin] {
+          (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
           const auto& id = others[round * (o.to_others + 1) + (i < o.to_one_case ? 0 : i - o.to_one_case + 1)];
           const auto n = round * 1'000 + i;
-          auto text = upload_file(n, o.file_bytes);
+          const auto& text = files[i];
           bool given = false;
           const auto status = upload(t.at(), t.token(), id, upload_name(n), [&] { return std::exchange(given, true) ? std::string{} : text; }, text.size(), std::chrono::seconds{180});
           ++(status == 201 ? good : bad);
@@ -139,13 +155,11 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
       phase(beside, uploads);
     } else {
       phase(beside, uploads);
-      for (auto& c : crew)
-        c.join();
-      crew.clear();
+      stored();
       phase(alone, {});
     }
-    for (auto& c : crew)
-      c.join();
+    if (!crew.empty())
+      stored();
     std::printf("round %zu                %zu uploads stored in %.1f s, %zu not; %zu words, %zu turns failed\n", round + 1, good.load(), took, bad.load(), deltas, failed);
     line("  turns alone", alone);
     line("  uploads beside", beside);

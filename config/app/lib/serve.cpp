@@ -367,10 +367,11 @@ int serve(const common_options& o, bool next_free_port) {
   else if (*swept > 0)
     log::info("files", std::to_string(*swept) + " uploads that were cut off by the last stop were removed");
   auto case_search = spawn_case_search(system, {searcher, library, indexing});
+  const auto comparing = make_offload(1, 1'024, offload_priority::background); // after every upload
   likeness_service likeness;
   std::function<void(const case_id&)> on_evidence = [case_search](const case_id& id) { caf::anon_send(case_search, index_case{id}); };
   if (s.likeness.enabled) {
-    likeness = spawn_likeness(system, likeness_of(s), {storage->cases, storage->blobs, library, registry, [shelf](const case_id& id) { return shelf->marks(id); },
+    likeness = spawn_likeness(system, likeness_of(s), {storage->cases, storage->blobs, comparing, registry, [shelf](const case_id& id) { return shelf->marks(id); },
                                                        recall_of(s, known, s.likeness.shown_max, "runbook")});
     on_evidence = [actor = likeness.actor, index = on_evidence](const case_id& id) {
       index(id);
@@ -487,6 +488,7 @@ int serve(const common_options& o, bool next_free_port) {
   rest.reset();
   routes.reset();
   receivers->stop();
+  comparing->stop();
   analysts->stop();
   work->stop();
   library->stop();
