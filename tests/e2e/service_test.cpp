@@ -841,7 +841,7 @@ private:
     if (!up(s, "files"))
       return;
     auto http = s.as("alice");
-    const auto id = s.new_case(http);
+    auto id = s.new_case(http);
     const auto upload = [&](const std::string& name, const std::string& bytes) {
       const std::string body = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\n" + bytes + "\r\n--edge--\r\n";
       return http.request("POST", "/api/v1/cases/" + id + "/data", body, {{"Content-Type", "multipart/form-data; boundary=edge"}}, 120s);
@@ -853,6 +853,7 @@ private:
     for (auto& f : samples) {
       const auto path = dir.path() / f.name;
       std::ofstream{path, std::ios::binary} << f.bytes;
+      id = s.new_case(http); // by itself: what a case knows already helps to read another file
       auto stored = upload(f.name, f.bytes);
       auto told = stored ? http.get("/api/v1/cases/" + id + "/data/" + stored->parsed()["file_id"].text()) : stored;
       auto printed = s.run({"analyze", "--json", path.string()});
