@@ -106,7 +106,7 @@ function show(to: Place): void {
   else byId("knowledge-link")?.removeAttribute("aria-current");
   // The same place in another state is not built again: it keeps what it has loaded.
   if (to.page === "case" && page instanceof CasePage && page.id === to.id) { page.showTab(to.tab, to.message); if (!to.message) page.focus(); return named(); }
-  if (to.page === "file" && before.page === "file" && page instanceof FilePage && page.file === to.file) { page.show(to.part, to.lines); return named(); }
+  if (to.page === "file" && before.page === "file" && page instanceof FilePage && page.file === to.file) { page.show(to.part, to.lines, to.level); return named(); }
   if (to.page === "knowledge" && page instanceof KnowledgePage) { page.show(to.query, to.own); return named(); }
   page?.dispose();
   page = make(to, me, live);
@@ -121,7 +121,7 @@ function make(to: Place, me: string, connected: Live): Page {
   switch (to.page) {
     case "start": return new StartPage(me, connected, uploads, go);
     case "case": return new CasePage(to.id, to.tab, to.message, { me, live: connected, uploads, go, deleted: (id) => { if (caseOf(place) === id) go({ page: "start" }); void cases?.load(); }, restored: (id) => { void cases?.load(); go({ page: "case", id, tab: "conversation" }); } });
-    case "file": return new FilePage(to.id, to.file, to.part, to.lines, go);
+    case "file": return new FilePage(to.id, to.file, to.part, to.lines, go, to.level);
     case "knowledge": return new KnowledgePage(to.query, to.own, go);
     case "document": return to.edit ? new DocumentForm({ id: to.id }, go) : new DocumentPage(to.id, go);
     case "newDocument": return new DocumentForm({ own: to.own }, go);

@@ -28,6 +28,9 @@ export function looksLikeLog(text: string): boolean {
   return like * 2 >= lines.length;
 }
 
+/** A line as it is shown: colours of a terminal are left out, other signs without a shape get one. */
+export const visible = (line: string): string => line.replace(/\u001b\[[0-9;]*m/g, "").replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0))).replace(/\u007f/g, "\u2421");
+
 export const countLines = (text: string): number => (text === "" ? 0 : text.replace(/\n$/, "").split("\n").length);
 export const countCharacters = (text: string): number => {
   let n = 0;

@@ -6,7 +6,7 @@ import { byId, h } from "./dom";
 import type { Line, LineReader } from "./linereader";
 import { speak } from "./notices";
 import { linesText, parseLines, type LineRange } from "./router";
-import { levelOf } from "./text";
+import { levelOf, visible } from "./text";
 
 export const windowMax = 600, step = 150, before = 12;
 
@@ -33,6 +33,7 @@ export class Viewer {
   private readonly trouble = h("p", { class: "error", role: "alert", hidden: true });
   private readonly lineField: HTMLInputElement;
   private readonly wrap: HTMLInputElement;
+  private readonly citedLines: readonly LineRange[];
   private first = 1; // of the window
   private rows: Line[] = [];
   private atEnd = false;
@@ -42,6 +43,7 @@ export class Viewer {
   private disposed = false;
 
   constructor(private readonly reader: LineReader, private readonly cited: readonly Cited[], private readonly actions: ViewerActions) {
+    this.citedLines = cited.map((c) => c.lines);
     for (const c of cited) if (c.begin !== null) reader.know(c.lines.first, c.begin);
     this.lineField = h("input", { id: "line", inputmode: "numeric", size: 8, placeholder: "12 or 12-20", "aria-label": "Go to line", autocomplete: "off" });
     this.wrap = h("input", { type: "checkbox", id: "wrap", onchange: () => this.node.classList.toggle("wrapped", this.wrap.checked) });
@@ -137,15 +139,15 @@ export class Viewer {
   }
 
   private row(l: Line): HTMLElement {
-    const classes = ["row"], level = levelOf(l.text);
+    const classes = ["row"], level = levelOf(visible(l.text.slice(0, 600)));
     if (level) classes.push(level);
-    const cited = isLit(this.cited.map((c) => c.lines), l.number);
+    const cited = isLit(this.citedLines, l.number);
     if (cited) classes.push("cited");
     const now = this.target !== null && isLit([this.target], l.number);
     if (now) classes.push("lit");
     return h("div", { class: classes.join(" "), role: "listitem", "data-line": l.number, "aria-current": now ? "location" : undefined },
       h("span", { class: "no", "aria-label": `Line ${l.number}${cited ? ", cited" : ""}` }, String(l.number)),
-      h("span", { class: "txt" }, l.text, l.cut ? h("em", { class: "quiet" }, ` … ${(l.end - l.begin).toLocaleString("en")} bytes in this line; only its beginning is shown`) : null));
+      h("span", { class: "txt" }, visible(l.text), l.cut ? h("em", { class: "quiet" }, ` … ${(l.end - l.begin).toLocaleString("en")} bytes in this line; only its beginning is shown`) : null));
   }
   private draw(rows: Line[]): void {
     this.rows = rows;
