@@ -2,7 +2,7 @@
 //   live connection → CasePage.receive → view → the part that is shown
 import { fileOf } from "./analysis";
 import { call, uuid } from "./api";
-import { explain } from "./advice";
+import { explain, tooManyFiles } from "./advice";
 import { CaseHead } from "./casehead";
 import type { Found } from "./citations";
 import { CaseSearch } from "./casesearch";
@@ -134,8 +134,10 @@ export class CasePage implements Page {
 
   attach(files: readonly File[], type = ""): void {
     if (isOver(this.view)) return fail("This case is over; files cannot be added. Open a new case for them.");
+    const { uploads } = this.context;
+    if (files.length > uploads.room) return fail(tooManyFiles(files.length, uploads.room));
     clear();
-    this.context.uploads.add(this.id, files, type);
+    uploads.add(this.id, files, type);
   }
   private uploaded(u: Upload): void {
     if (u.caseId !== this.id) return;

@@ -1,6 +1,6 @@
 // The files of a case: what is on its way, what was found in each, and what can be done with one.
 import { bytes, call } from "./api";
-import { explain } from "./advice";
+import { explain, tooManyFiles } from "./advice";
 import { choices, fileOf, typeName, type FileRecord } from "./analysis";
 import { ask, h } from "./dom";
 import { size } from "./files";
@@ -18,7 +18,7 @@ export class FilesPanel {
   readonly node: HTMLElement;
   private readonly moving = h("ul", { class: "uploads", "aria-label": "Uploads" });
   private readonly list = h("ul", { class: "files", "aria-label": "Files of the case" });
-  private readonly empty = h("p", { class: "quiet", hidden: true }, "No files yet. Logs, metrics, configuration, code, text, screenshots and PDFs are read; drop them anywhere on this page.");
+  private readonly empty = h("p", { class: "quiet", hidden: true }, "No files yet. Logs, metrics, configuration, code, text, screenshots and PDFs are read; drop them anywhere on this page, or paste them.");
   private readonly more = h("button", { type: "button", hidden: true, onclick: () => void this.load(true) }, "Load more");
   private readonly type: HTMLSelectElement;
   private readonly rows = new Map<number, HTMLElement>();
@@ -31,7 +31,7 @@ export class FilesPanel {
 
   constructor(private readonly caseId: string, private readonly uploads: Uploads, private readonly go: Go, private readonly counted: (n: number) => void) {
     this.type = h("select", { id: "upload-type" }, ...choices.map(([value, text]) => h("option", { value }, text)));
-    const input = h("input", { type: "file", multiple: true, hidden: true, tabindex: -1, "aria-label": "Files to upload", id: "files-input", onchange: () => { clear(); uploads.add(caseId, [...(input.files ?? [])], this.type.value); input.value = ""; } });
+    const input = h("input", { type: "file", multiple: true, hidden: true, tabindex: -1, "aria-label": "Files to upload", id: "files-input", onchange: () => { const files = [...(input.files ?? [])]; input.value = ""; clear(); if (files.length > uploads.room) fail(tooManyFiles(files.length, uploads.room)); else uploads.add(caseId, files, this.type.value); } });
     this.node = h("section", { class: "filespanel pad" }, h("h2", { tabindex: -1 }, "Files"),
       h("div", { class: "toolbar" }, h("button", { type: "button", class: "primary", onclick: () => input.click() }, "Upload files"), input, h("label", { for: "upload-type" }, "Read them as"), this.type),
       this.moving, this.empty, this.list, this.more);
