@@ -1,5 +1,6 @@
 // Errors as sentences that say what to do next. Everything the page shows of an error comes from here.
 import { ApiError } from "./api";
+import { size } from "./text";
 
 interface Refusal { status?: number; code?: string; message?: string; retryAfter?: number; details?: Record<string, string> }
 
@@ -35,7 +36,8 @@ export const tooManyFiles = (n: number, room: number): string => `${n.toLocaleSt
 
 /** A file that was refused cannot be attached instead, and its bytes are not kept on the device. */
 export function explainUpload(e: unknown): string {
-  const { code = "" } = e as Refusal, said = e instanceof Error ? e.message.trim().replace(/([^.!?])$/, "$1.") : "";
+  // "11534336 bytes" says little at three in the morning.
+  const { code = "" } = e as Refusal, said = e instanceof Error ? e.message.trim().replace(/([^.!?])$/, "$1.").replace(/\b(\d{4,}) bytes\b/g, (_, n: string) => size(Number(n))) : "";
   switch (code) {
     case "unreachable": return "The server cannot be reached. Check your network, then try again.";
     // One code for two walls: the file's own size, and what the case may hold.

@@ -5,7 +5,6 @@ import { explain } from "./advice";
 import { fileOf } from "./analysis";
 import { h, type Child } from "./dom";
 import { lit, type Segment } from "./highlight";
-import { speak } from "./notices";
 import { link, type Go } from "./page";
 import type { CaseQuery } from "./router";
 import { visible } from "./text";
@@ -55,6 +54,8 @@ export class CaseSearch {
   private readonly source = h("select", { id: "search-source", "aria-label": "Source" }, ...[["", "Files and messages"], ["file", "Files"], ["message", "Messages"]].map(([value, name]) => h("option", { value }, name!)));
   private readonly from = h("input", { type: "datetime-local", step: 1, id: "search-from" });
   private readonly to = h("input", { type: "datetime-local", step: 1, id: "search-to" });
+  /** Seldom needed, and large on a telephone: folded until it is. */
+  private readonly when = h("details", { class: "when" }, h("summary", {}, "Time"), h("span", { class: "span" }, h("label", { for: "search-from" }, "From"), this.from), h("span", { class: "span" }, h("label", { for: "search-to" }, "to"), this.to), h("span", { class: "quiet" }, "UTC"));
   private readonly status = h("p", { class: "quiet", role: "status" });
   private readonly help = h("div", {});
   private readonly list = h("ol", { class: "hits", "aria-label": "What was found", hidden: true });
@@ -64,10 +65,10 @@ export class CaseSearch {
   private turn = 0;
 
   constructor(private readonly caseId: string, private readonly go: Go) {
-    this.node = h("section", { class: "casesearch pad", "aria-label": "Search in this case" },
+    this.node = h("section", { class: "casesearch pad", "aria-label": "Search in this case" }, h("h2", { tabindex: -1 }, "Search"),
       h("form", { class: "searchform", role: "search", onsubmit: (e: Event) => { e.preventDefault(); this.submit(); } },
         h("div", { class: "toolbar search" }, this.field, h("button", { class: "primary" }, "Search")),
-        h("div", { class: "toolbar" }, this.file, this.level, this.source, h("span", { class: "span" }, h("label", { for: "search-from" }, "From"), this.from), h("span", { class: "span" }, h("label", { for: "search-to" }, "to"), this.to), h("span", { class: "quiet" }, "UTC"))),
+        h("div", { class: "toolbar" }, this.file, this.level, this.source, this.when)),
       this.status, this.help, this.list, this.more);
     // What narrows an answer that is there does so at once; words are sent when they are whole.
     for (const field of [this.file, this.level, this.source, this.from, this.to]) field.addEventListener("change", () => { if (this.query.q) this.submit(); });
@@ -90,6 +91,7 @@ export class CaseSearch {
     this.field.value = query.q;
     if (query.file && ![...this.file.options].some((o) => o.value === query.file)) this.file.append(h("option", { value: query.file }, "One file"));
     for (const [field, value] of [[this.file, query.file], [this.level, query.level], [this.source, query.source], [this.from, query.from], [this.to, query.to]] as const) field.value = value ?? "";
+    if (query.from || query.to) this.when.open = true;
     if (!same) void this.load();
   }
   private submit(): void {
@@ -137,7 +139,6 @@ export class CaseSearch {
   private tell(answer: Json): void {
     const n = this.shown.length, waiting = number(answer.files_waiting), notes: Child[] = [];
     this.status.textContent = n === 0 ? "Nothing was found." : `${answer.has_more === true ? `The ${n} likeliest` : n} ${n === 1 ? "line" : "lines"}, the likeliest first.`;
-    speak([this.status.textContent]);
     if (waiting > 0) notes.push(h("p", { class: "note-box", role: "note" }, `${waiting === 1 ? "One file is" : `${waiting} files are`} still being made ready for the search; what is in ${waiting === 1 ? "it" : "them"} may be missing here. `, h("button", { type: "button", class: "small", onclick: () => void this.load() }, "Search again")));
     if (n === 0) notes.push(narrowed(this.query)
       ? h("p", {}, "The search is narrowed. ", h("button", { type: "button", onclick: () => this.go({ page: "case", id: this.caseId, tab: "search", search: { q: this.query.q } }) }, "Search everything in the case"))

@@ -3,7 +3,7 @@ import { bytes, call, part as partOf } from "./api";
 import { explain } from "./advice";
 import { analysisOf, fileOf, typeName, type Analysis, type ChangeKind, type Cited, type FileRecord, type Level } from "./analysis";
 import { h, type Child } from "./dom";
-import { size } from "./files";
+import { size } from "./text";
 import { fail } from "./notices";
 import { saveAs } from "./saveas";
 import { looksLikeText, LineReader } from "./linereader";

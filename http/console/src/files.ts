@@ -4,14 +4,6 @@ import { ApiError, call, errorOf, loadSession, refresh } from "./api";
 import { follow, isOver, jobOf } from "./jobs";
 import { resumable, resumableFrom, uploadInPieces } from "./resumable";
 
-/** Bytes as a person writes them: "950 bytes", "1.4 MiB". */
-export function size(bytes: number): string {
-  if (bytes < 1_024) return `${bytes} bytes`;
-  if (bytes < 1_048_576) return `${(bytes / 1_024).toFixed(1)} KiB`;
-  if (bytes < 1_073_741_824) return `${(bytes / 1_048_576).toFixed(1)} MiB`;
-  return `${(bytes / 1_073_741_824).toFixed(1)} GiB`;
-}
-
 /** What an upload's answer means: the file's record, or an error that says what to do. */
 export function readAnswer(status: number, body: string, retryAfter: string | null = null): Record<string, unknown> {
   if (status === 0) throw new ApiError("The file was not uploaded.", 0, "unreachable");

@@ -3,7 +3,7 @@ import { bytes, call } from "./api";
 import { explain, tooManyFiles } from "./advice";
 import { choices, fileOf, typeName, type FileRecord } from "./analysis";
 import { ask, h } from "./dom";
-import { size } from "./files";
+import { size } from "./text";
 import { clear, fail, speak, tell } from "./notices";
 import { link, type Go } from "./page";
 import { timeNode } from "./time";

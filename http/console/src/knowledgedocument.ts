@@ -1,7 +1,7 @@
 // One document of the knowledge, to read, now or as it was; and to delete.
 import { call } from "./api";
 import { ask, h } from "./dom";
-import { size } from "./files";
+import { size } from "./text";
 import { base, docOf, explainKnowledge, whoseWord, type Doc } from "./knowledge";
 import { MarkdownView } from "./markdown";
 import { fail, tell } from "./notices";

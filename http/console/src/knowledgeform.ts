@@ -1,7 +1,7 @@
 // Adding documents, by writing or by files; and changing one.
 import { call } from "./api";
 import { h } from "./dom";
-import { size } from "./files";
+import { size } from "./text";
 import { base, docOf, explainKnowledge, parseTags, type Doc } from "./knowledge";
 import { clear, fail, tell } from "./notices";
 import { link, type Go, type Page } from "./page";

@@ -1,7 +1,7 @@
 // Knowledge: the list of documents, the search in them, and what there is of it.
 import { call, isAdmin } from "./api";
 import { h } from "./dom";
-import { size } from "./files";
+import { size } from "./text";
 import { snippet } from "./highlight";
 import { follow, isOver, jobOf } from "./jobs";
 import { base, docOf, explainKnowledge, hitOf, listPath, noFilter, searchBody, searchPath, statsOf, whoseWord, type Doc, type Filter, type Hit, type Stats } from "./knowledge";

@@ -36,6 +36,7 @@ export const mayRemove = (t: Team, m: Member, me: string): boolean => m.id !== m
 export function explainTeam(e: unknown): string {
   const { code = "" } = e as { code?: string }, said = e instanceof Error ? e.message.trim().replace(/([^.!?])$/, "$1.") : "";
   switch (code) {
+    case "not_found": return /user/i.test(said) ? `${said} Check the name: it is the one they sign in with.` : said;
     case "forbidden": return `${said} Ask the team's owner.`;
     case "too_large": return `${said} Remove somebody who left, or make a second team.`;
     default: return explain(e);

@@ -106,7 +106,8 @@ export class TeamPage implements Page {
       this.show(teamOf(answer ?? (await call("GET", this.path()))));
       tell(said);
     } catch (e) {
-      if (this.team) this.show(this.team); // a choice that was refused goes back
+      // A choice that was refused goes back; a name that was typed stays, to be set right.
+      if (this.team && focus !== "#member-name") this.show(this.team);
       fail(explainTeam(e));
     }
     this.body.querySelector<HTMLElement>(focus)?.focus();

@@ -49,3 +49,11 @@ export function preview(text: string, lines = 6): Preview {
   return { head, rest: Math.max(0, all.length - lines), trouble: at >= lines ? { number: at + 1, text: all[at]!.slice(0, 240) } : null };
 }
 export const isLong = (text: string): boolean => text.length > foldCharacters || countLines(text) > 60;
+
+/** Bytes as a person writes them: "950 bytes", "1.4 MiB". */
+export function size(bytes: number): string {
+  if (bytes < 1_024) return `${bytes} bytes`;
+  if (bytes < 1_048_576) return `${(bytes / 1_024).toFixed(1)} KiB`;
+  if (bytes < 1_073_741_824) return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+  return `${(bytes / 1_073_741_824).toFixed(1)} GiB`;
+}

@@ -9,7 +9,7 @@ const width = 960, height = 56;
 
 function bars(counts: readonly number[], kind: string, name: (i: number) => string, label: string): SVGElement {
   const most = Math.max(1, ...counts), step = width / counts.length;
-  return svg("svg", { class: "bars " + kind, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
+  return svg("svg", { class: "bars of-" + kind, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
     svg("line", { x1: 0, x2: width, y1: height, y2: height }),
     ...counts.flatMap((n, i) => {
       const tall = n > 0 ? Math.max(3, (n / most) * height) : 0, title = svg("title");

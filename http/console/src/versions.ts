@@ -2,7 +2,7 @@
 import { diffLines } from "diff";
 import { call } from "./api";
 import { ask, h, type Child } from "./dom";
-import { size } from "./files";
+import { size } from "./text";
 import { docOf, explainKnowledge, type Doc } from "./knowledge";
 import { fail, tell } from "./notices";
 import { timeNode } from "./time";

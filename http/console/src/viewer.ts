@@ -58,7 +58,7 @@ export class Viewer {
         button("Start", "Start of the file", () => void this.go({ first: 1, last: 1 })), button("End", "End of the file", () => void this.toEnd()),
         h("label", { class: "check" }, this.wrap, "Wrap"), this.status),
       this.what, this.trouble, this.box);
-    this.what.textContent = none ? "The analysis cites no lines of this file." : `${cited.length.toLocaleString("en")} cited ${cited.length === 1 ? "place" : "places"}; n and p go from one to the next.`;
+    this.what.textContent = this.howMany();
   }
   dispose(): void { this.disposed = true; ++this.turn; }
   focus(): void { this.box.focus({ preventScroll: true }); }
@@ -73,6 +73,7 @@ export class Viewer {
     if (e.key === "End") { e.preventDefault(); void this.toEnd(); }
   }
 
+  private howMany(): string { const n = this.cited.length; return n === 0 ? "The analysis cites no lines of this file." : `${n.toLocaleString("en")} cited ${n === 1 ? "place" : "places"}; n and p lead from one to the next.`; }
   private fail(text: string): void { this.trouble.textContent = text; this.trouble.hidden = text === ""; }
   private looking(line: number): void { this.status.textContent = `Looking… line ${line.toLocaleString("en")}`; }
   private place(): void {
@@ -116,7 +117,7 @@ export class Viewer {
       const target = this.list.querySelector<HTMLElement>(`[data-line="${lines.first}"]`);
       if (target) this.box.scrollTop = target.offsetTop - this.box.clientHeight / 4;
       const cited = this.cited.find((c) => lines.first >= c.lines.first && lines.first <= c.lines.last);
-      this.what.textContent = cited ? `Line ${linesText(lines)}: ${cited.title}` : this.cited.length > 0 ? `${this.cited.length.toLocaleString("en")} cited places; n and p go from one to the next.` : this.what.textContent;
+      this.what.textContent = cited ? `Line ${linesText(lines)}: ${cited.title}` : this.howMany();
       if (tell) {
         this.actions.moved(lines);
         speak([`Line ${lines.first}: ${(rows.find((r) => r.number === lines.first)?.text ?? "").slice(0, 200)}`]);

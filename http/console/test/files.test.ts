@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { explainUpload, tooManyFiles } from "../src/advice";
 import { dropTarget, named } from "../src/drop";
 import { ApiError } from "../src/api";
-import { readAnswer, size, upload } from "../src/files";
+import { readAnswer, upload } from "../src/files";
+import { size } from "../src/text";
 import { server } from "./server";
 import { progressLine, queueMax, Uploads, type Upload } from "../src/uploads";
 
@@ -150,6 +151,7 @@ describe("a refusal in words", () => {
   const said = (status: number, code: string, detail: string, after = 0) => explainUpload(new ApiError(detail, status, code, after));
   it("tells a file that is too large from a case that is full", () => {
     expect(said(413, "too_large", "A file may have 10 bytes.")).toMatch(/Cut it to the time/);
+    expect(said(413, "too_large", "The body is larger than the 11534336 bytes allowed.")).toMatch(/^The body is larger than the 11\.0 MiB allowed\. Cut/);
     expect(said(413, "too_large", "This case has no room for another file: at most 2 files")).toMatch(/^This case has no room.*files\. Delete files/);
   });
   it("says what to do about a type, a busy server, a door that is shut", () => {

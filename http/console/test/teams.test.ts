@@ -60,10 +60,12 @@ describe("a team", () => {
     expect(document.activeElement!.id).toBe("member-name");
   });
   it("says why somebody cannot be added, and keeps its people", async () => {
-    await open(owned, { "POST /teams/team_a/members": { status: 404, body: { detail: "There is no such person.", error: { code: "not_found" } } } });
+    await open(owned, { "POST /teams/team_a/members": { status: 404, body: { detail: "There is no such user.", error: { code: "not_found" } } } });
+    document.querySelector<HTMLInputElement>("#member-name")!.value = "bbo";
     document.querySelector("form")!.dispatchEvent(new Event("submit", { cancelable: true }));
     await settle();
-    expect(document.querySelector("[role=alert]")!.textContent).toContain("There is no such person.");
+    expect(document.querySelector("[role=alert]")!.textContent).toContain("There is no such user. Check the name");
+    expect(document.querySelector<HTMLInputElement>("#member-name")!.value).toBe("bbo");
     expect(document.querySelectorAll(".members li").length).toBe(3);
   });
   it("asks before it gets another owner, and goes back when the answer is no", async () => {

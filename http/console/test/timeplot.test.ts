@@ -44,10 +44,10 @@ describe("the plot", () => {
   const errors = new Array<number>(48).fill(0).map((_, i) => (i > 23 ? 32 : 0));
   it("has a row for lines and one for errors, each with its own height", () => {
     const figure = timePlot(grid({ errors }), all);
-    expect(figure.querySelectorAll("svg.bars.lines rect.bar").length).toBe(48);
-    expect([...figure.querySelectorAll("svg.errors rect.bar")].filter((r) => Number(r.getAttribute("height")) > 0).length).toBe(24);
+    expect(figure.querySelectorAll("svg.of-lines rect.bar").length).toBe(48);
+    expect([...figure.querySelectorAll("svg.of-errors rect.bar")].filter((r) => Number(r.getAttribute("height")) > 0).length).toBe(24);
     expect(figure.querySelector(".rowname")!.textContent).toBe("Lines at most 5 in 4 min 16 s");
-    expect(figure.querySelector("svg.errors title")!.textContent).toBe("31 Jan 2026 11:56:48 to 12:01:04: 0");
+    expect(figure.querySelector("svg.of-errors title")!.textContent).toBe("31 Jan 2026 11:56:48 to 12:01:04: 0");
     expect(figure.querySelector("figcaption")!.textContent).toBe("31 Jan 2026 11:56:48 to 15:21:36, UTC");
     expect([...figure.querySelectorAll("*")].some((n) => n.tagName !== "SPAN" && n.hasAttribute("style"))).toBe(false);
   });
