@@ -13,4 +13,7 @@ export async function accessible({ page, check }, name) {
 export async function fits({ page, check }, name) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   check(`${name}: nothing overflows at 360 px`, overflow <= 0, String(overflow));
+  // What scrolls down must not scroll aside: a bar that is too wide hides there.
+  const aside = await page.evaluate(() => [...document.querySelectorAll("#main .pad")].map((e) => e.scrollWidth - e.clientWidth).find((n) => n > 0) ?? 0);
+  check(`${name}: nothing in it is too wide either`, aside === 0, String(aside));
 }

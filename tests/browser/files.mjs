@@ -1,7 +1,44 @@
 // Files of a case: upload, what was found, the viewer with lit lines, templates, plots, timeline.
 import { readFile } from "node:fs/promises";
 
-export async function files({ page, check, shot, log }) {
+import { accessible } from "./accessible.mjs";
+
+/** 200,000 lines with CRLF, tabs, colours of a terminal and one line of 100 KB: near the limit of one upload. */
+function longLog() {
+  const out = [];
+  for (let i = 1; i <= 200_000; ++i) out.push(i === 150_000 ? `12:00:00 ERROR \u001b[31mdisk full\u001b[0m on\tnode-7` : i === 100_000 ? "x".repeat(100_000) : `12:00:00 INFO ok ${i}`);
+  return out.join("\r\n");
+}
+async function longFile({ page, check, shot }) {
+  await page.locator("#files-input").setInputFiles([{ name: "long.log", mimeType: "text/plain", buffer: Buffer.from(longLog()) }]);
+  await page.locator("li.file", { hasText: "long.log" }).getByRole("link", { name: "Text of long.log" }).click({ timeout: 60_000 });
+  await page.locator(".row").first().waitFor();
+  const go = async (line) => {
+    await page.getByLabel("Go to line", { exact: true }).last().fill(String(line));
+    const begun = Date.now();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction((n) => document.querySelector(".row.lit .no")?.textContent === String(n), line);
+    return Date.now() - begun;
+  };
+  const took = await go(150_000);
+  check("a line far down is there soon", took < 10_000, `${took} ms`);
+  check("colours of a terminal and the end of a line are not shown, tabs are kept", (await page.locator(".row.lit .txt").textContent()) === "12:00:00 ERROR disk full on\tnode-7", JSON.stringify(await page.locator(".row.lit .txt").textContent()));
+  await go(100_000);
+  check("of an endless line the beginning is shown, and how long it is", /100,000 bytes in this line/.test(await page.locator(".row.lit .txt").textContent()));
+  await page.locator("#filetext").focus();
+  await page.keyboard.press("End");
+  await page.waitForFunction(() => document.querySelector(".row.lit .no")?.textContent === "200000");
+  check("End leads to the last line, and the page holds a window", (await page.locator(".row").count()) <= 600);
+  console.log(`   line 150,000 of 200,000 was shown after ${took} ms`);
+  await shot("viewer-long");
+  await page.getByRole("link", { name: "Files", exact: true }).click();
+  await page.locator("li.file", { hasText: "long.log" }).getByRole("button", { name: "Delete long.log" }).click();
+  await page.getByRole("button", { name: "Delete the file" }).click();
+  await page.waitForFunction(() => ![...document.querySelectorAll("li.file")].some((f) => f.textContent.includes("long.log")));
+}
+
+export async function files(tools) {
+  const { page, check, shot, log } = tools;
   await page.getByRole("button", { name: "New case" }).click();
   await page.getByLabel("Message", { exact: true }).fill("See the files.");
   await page.getByRole("button", { name: "Send" }).click();
@@ -20,12 +57,29 @@ export async function files({ page, check, shot, log }) {
   check("a file that cannot be analysed says why", /unanalyzable[\s\S]*Why: \S/.test(await row("core.bin").innerText()), await row("core.bin").innerText());
   await shot("files");
 
-  await page.getByLabel("Search in the files").last().fill("refused payment");
+  await page.locator("nav.tabs").getByRole("link", { name: "Search" }).click();
+  await shot("search-empty");
+  await page.getByLabel("Search in this case").last().fill("refused payment");
   await page.keyboard.press("Enter");
   await page.locator("li.hit mark").first().waitFor();
-  check("words are found in the files, lit, with their place", (await page.locator("li.hit").first().innerText()).includes("shop.log:1201") && (await page.locator("li.hit mark").allInnerTexts()).includes("refused"));
-  await shot("file-search");
-  await page.getByLabel("Search in the files").last().fill("");
+  check("words are found in the case, lit, with their place and level", /shop\.log:1201[\s\S]*error/.test(await page.locator("li.hit").first().innerText()) && (await page.locator("li.hit").first().locator("mark").allInnerTexts()).includes("refused"), await page.locator("li.hit").first().innerText());
+  await accessible(tools, "search");
+  await shot("search");
+  await page.getByLabel("Level", { exact: true }).last().selectOption("error");
+  await page.waitForFunction(() => location.search.includes("level=error") && document.querySelectorAll("li.hit").length > 0);
+  check("it is narrowed to errors", (await page.locator("li.hit .badge").allInnerTexts()).every((l) => /error|fatal/.test(l)));
+  await page.locator("li.hit a.cite").first().click();
+  await page.locator(".row.lit").first().waitFor();
+  check("what was found leads to the lit line", (await page.locator(".row.lit .no").first().innerText()) === "1201");
+  await page.goBack();
+  await page.locator("li.hit").first().waitFor();
+  check("back leads to what was found", (await page.getByLabel("Search in this case").last().inputValue()) === "refused payment");
+  await page.getByLabel("Search in this case").last().fill("zebra unicorn");
+  await page.keyboard.press("Enter");
+  await page.getByText("Nothing was found.").waitFor();
+  check("a search without a hit offers a wider one", await page.getByRole("button", { name: "Search everything in the case" }).isVisible());
+  await shot("search-nothing");
+  await page.locator("nav.tabs").getByRole("link", { name: /^Files/ }).click();
 
   // A network that is slow enough to see the progress, and to cancel.
   const session = await page.context().newCDPSession(page);
@@ -33,14 +87,29 @@ export async function files({ page, check, shot, log }) {
   await page.locator("#files-input").setInputFiles([{ name: "slow.log", mimeType: "text/plain", buffer: Buffer.from(log.repeat(4)) }]);
   const slow = page.locator("li.upload", { hasText: "slow.log" });
   await page.waitForFunction(() => /Uploading: [1-9]\d? %/.test(document.querySelector("li.upload .state")?.textContent ?? ""));
+  await shot("uploading");
   await slow.getByRole("button", { name: "Cancel slow.log" }).click();
   await slow.getByRole("button", { name: "Dismiss slow.log" }).click();
   check("an upload shows its progress and can be cancelled", (await page.locator("li.upload").count()) === 0 && (await page.locator("li.file").count()) === 3);
   await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
 
+  await page.locator("#files-input").setInputFiles([{ name: "huge.log", mimeType: "text/plain", buffer: Buffer.alloc(12 << 20, "2026-01-31T12:00:00Z INFO all is well\n") }]);
+  const refused = page.locator("li.upload", { hasText: "huge.log" });
+  await refused.locator(".state.error").waitFor();
+  check("a file that is too large is refused in words", /Failed: .*(bytes|MiB).*Cut it/.test(await refused.innerText()), await refused.innerText());
+  await shot("upload-refused");
+  await refused.getByRole("button", { name: "Dismiss huge.log" }).click();
+
   await row("shop.log").getByRole("link", { name: "shop.log", exact: true }).click();
   await page.getByRole("heading", { name: "Look at first" }).waitFor();
   check("what matters comes first: the error leads the list", (await page.locator(".citedlist li").first().innerText()).includes("Connection refused"));
+  check("lines and errors stand over time, on an axis with hours", (await page.locator("svg.bars").count()) === 2 && (await page.locator(".axis span").allInnerTexts()).some((t) => /^\d\d:\d\d$/.test(t)), (await page.locator(".axis span").allInnerTexts()).join());
+  await page.locator("details.numbers summary").click();
+  check("the same stands there as numbers", (await page.locator("details.numbers tbody tr").count()) > 4);
+  await page.locator("details.numbers summary").click();
+  await page.locator("h1").focus();
+  await page.keyboard.press("n");
+  check("n leads to the first finding", (await page.evaluate(() => document.activeElement?.className)) === "cite");
   await shot("findings");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download shop.log" }).click()]);
   check("the file can be taken home", download.suggestedFilename() === "shop.log" && (await readFile(await download.path(), "utf8")) === log);
@@ -76,6 +145,9 @@ export async function files({ page, check, shot, log }) {
   const counts = (await table.locator("tbody tr td:nth-child(2)").allInnerTexts()).map((t) => Number(t.replace(/\D/g, "")));
   check("it sorts by count", counts.every((n, i) => i === 0 || n <= counts[i - 1]) && (await table.locator("th[aria-sort=descending]").count()) === 1, counts.join());
   await shot("templates");
+  await page.getByLabel("Level", { exact: true }).selectOption("error+");
+  check("templates are narrowed to errors", (await table.locator("tbody tr .badge").allInnerTexts()).every((l) => /error|fatal/.test(l)));
+  await page.getByLabel("Level", { exact: true }).selectOption("");
   await page.getByLabel("Filter the templates").fill("refused");
   await table.locator("tbody tr").first().locator("td.pattern a").click();
   await page.locator(".row.lit").first().waitFor();
@@ -114,6 +186,7 @@ export async function files({ page, check, shot, log }) {
   }
 
   await page.getByRole("link", { name: /^Files/ }).click();
+  await longFile(tools);
   await row("core.bin").getByRole("button", { name: "Delete core.bin" }).click();
   await page.getByRole("button", { name: "Delete the file" }).click();
   await page.waitForFunction(() => document.querySelectorAll("li.file").length === 2);

@@ -1,5 +1,42 @@
 // Knowledge: install, list, search with lit words, read, write, upload, delete.
-export async function knowledge({ page, check, shot }) {
+import { accessible } from "./accessible.mjs";
+
+async function teams({ page, check, shot }) {
+  await page.getByRole("link", { name: "Knowledge" }).first().click();
+  await page.getByRole("link", { name: "Teams…" }).click();
+  await page.getByText("You are in no team yet").waitFor();
+  await shot("teams");
+  await page.getByLabel("Name", { exact: true }).fill("Payments");
+  await page.getByRole("button", { name: "Create the team" }).click();
+  await page.getByRole("heading", { name: "Payments" }).waitFor();
+  await page.getByLabel("Add somebody by name").fill("nobody-of-that-name");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.locator("#notice [role=alert]").waitFor();
+  check("somebody who is not there is refused in words", (await page.locator("#notice [role=alert]").innerText()).length > 20, await page.locator("#notice").innerText());
+  await accessible({ page, check }, "team");
+  await shot("team");
+  await page.getByRole("link", { name: "Its documents" }).click();
+  await page.locator("nav.tabs a[aria-current]", { hasText: "Payments" }).waitFor();
+  await page.getByRole("link", { name: "Add documents" }).click();
+  await page.getByLabel("Title").fill("Who to call");
+  await page.getByLabel("Text, in Markdown").fill("# Who to call\n\nThe bank's zebra desk.");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("heading", { name: "Who to call" }).waitFor();
+  await page.waitForFunction(() => document.querySelector(".document .line1")?.textContent.includes("Payments"));
+  await page.goto(new URL("/knowledge?q=zebra%20desk", page.url()).href);
+  await page.locator("li.hit", { hasText: "Payments" }).first().waitFor(); // the names of teams come beside what is found
+  check("a team's document is found from everywhere, and says whose it is", /Who to call[\s\S]*Payments/.test(await page.locator("li.hit").first().innerText()), await page.locator("li.hit").first().innerText());
+  await page.goto(new URL("/teams", page.url()).href);
+  await page.getByRole("link", { name: "Payments", exact: true }).click();
+  await page.getByRole("button", { name: "Delete the team…" }).click();
+  await page.getByLabel("Type its name to confirm").fill("Payments");
+  await page.getByRole("button", { name: "Delete the team", exact: true }).click();
+  await page.getByText("You are in no team yet").waitFor();
+  check("a team is deleted with its documents, by typing its name", true);
+}
+
+export async function knowledge(tools) {
+  const { page, check, shot } = tools;
   await page.getByRole("link", { name: "Knowledge" }).click();
   await page.getByText("No documents yet.").waitFor();
   await page.getByRole("button", { name: "Install the starter runbooks" }).click();
@@ -34,7 +71,23 @@ export async function knowledge({ page, check, shot }) {
   await page.getByLabel("Category").fill("payments");
   await page.getByRole("button", { name: "Save" }).click();
   await page.locator(".badge", { hasText: "payments" }).waitFor();
-  check("a change is saved as the next version", (await page.locator(".document .line1").innerText()).includes("version 2"));
+  check("a change is saved as the next version", (await page.locator(".document p.line1").innerText()).includes("version 2"));
+  await page.getByText("Versions (2)").click();
+  await page.getByRole("button", { name: "Compare: version 1" }).click();
+  await page.getByText("The text is the same").waitFor();
+  await page.getByRole("button", { name: "Restore: version 1" }).click();
+  await page.getByRole("button", { name: "Restore it" }).click();
+  await page.getByText("Versions (3)").waitFor();
+  await page.getByRole("link", { name: "Change" }).click();
+  await page.waitForFunction(() => document.getElementById("doc-title")?.value !== "");
+  await page.getByLabel("Text, in Markdown").fill("# Payments stop at midnight\n\nThe key of the gateway ends.");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Versions (4)").click();
+  await page.getByRole("button", { name: "Compare: version 3" }).click();
+  await page.locator(".diff .added").first().waitFor();
+  check("versions come back, and what changed is shown line by line", (await page.locator(".diff .added").innerText()).includes("The key of the gateway") && (await page.locator(".diff .removed").allInnerTexts()).join().includes("certificate"));
+  await accessible({ page, check }, "versions");
+  await shot("versions");
   await page.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("button", { name: "Delete it" }).click();
   await page.waitForFunction(() => location.pathname === "/knowledge");
@@ -44,4 +97,5 @@ export async function knowledge({ page, check, shot }) {
   await page.locator("li.upload", { hasText: "queues.md" }).getByRole("link").waitFor();
   await page.locator("li.upload", { hasText: "movie.mp4" }).locator(".error").waitFor();
   check("files are added, and what cannot be read says what can", (await page.locator("li.upload .error").innerText()).includes("Markdown"));
+  await teams(tools);
 }

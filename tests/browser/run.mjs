@@ -33,24 +33,24 @@ const paste = (page, text) => page.evaluate((t) => {
 const places = (page) => page.evaluate(async () => {
   const token = JSON.parse(localStorage.getItem("faultmaven.session")).access_token;
   const get = async (path) => (await fetch("/api/v1" + path, { headers: { Authorization: "Bearer " + token } })).json();
-  const found = [["start", "/"], ["knowledge", "/knowledge"], ["knowledge-search", "/knowledge?q=disk%20full"], ["document-form", "/knowledge/new"]];
+  const found = [["start", "/"], ["knowledge", "/knowledge"], ["knowledge-search", "/knowledge?q=disk%20full"], ["document-form", "/knowledge/new"], ["teams", "/teams"]];
   for (const c of (await get("/cases")).cases)
     for (const f of (await get(`/cases/${c.case_id}/data`)).data)
-      if (f.filename === "shop.log") found.push(["files", `/cases/${c.case_id}/files`], ["findings", `/cases/${c.case_id}/files/${f.file_id}`], ["templates", `/cases/${c.case_id}/files/${f.file_id}/templates`], ["viewer", `/cases/${c.case_id}/files/${f.file_id}/text?lines=1201`], ["timeline", `/cases/${c.case_id}/timeline`]);
+      if (f.filename === "shop.log") found.push(["files", `/cases/${c.case_id}/files`], ["search", `/cases/${c.case_id}/search?q=refused%20payment`], ["findings", `/cases/${c.case_id}/files/${f.file_id}`], ["templates", `/cases/${c.case_id}/files/${f.file_id}/templates`], ["viewer", `/cases/${c.case_id}/files/${f.file_id}/text?lines=1201`], ["timeline", `/cases/${c.case_id}/timeline`]);
       else if (f.filename === "node.csv") found.push(["plots", `/cases/${c.case_id}/files/${f.file_id}`]);
   return found;
 });
 
 const profile = mkdtempSync(join(tmpdir(), "fm-browser-"));
 const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: "/usr/bin/chromium", headless: true, viewport: { width: 1200, height: 800 },
+  executablePath: "/usr/bin/chromium", headless: true, viewport: { width: 1280, height: 800 },
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 const problems = [];
 try {
   const page = await browser.newPage();
   page.setDefaultTimeout(20_000);
-  page.on("console", (m) => { if (m.type() === "error" && !/WebSocket|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|status of 415/.test(m.text())) problems.push(m.text()); });
+  page.on("console", (m) => { if (m.type() === "error" && !/WebSocket|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|status of (404|413|415)/.test(m.text())) problems.push(m.text()); });
   page.on("pageerror", (e) => problems.push(String(e)));
   const shot = async (name) => { if (shots) await page.screenshot({ path: join(shots, name + ".png") }); };
 

@@ -1,5 +1,6 @@
 // Errors as sentences that say what to do next. Everything the page shows of an error comes from here.
 import { ApiError } from "./api";
+import { size } from "./text";
 
 interface Refusal { status?: number; code?: string; message?: string; retryAfter?: number; details?: Record<string, string> }
 
@@ -31,13 +32,20 @@ export function explain(e: unknown): string {
   return said || "Something went wrong. Try again; nothing you wrote is lost.";
 }
 
+export const tooManyFiles = (n: number, room: number): string => `${n.toLocaleString("en")} files are too many at once; there is room for ${room.toLocaleString("en")} now. Put them into one archive (zip, tar.gz), or drop fewer.`;
+
 /** A file that was refused cannot be attached instead, and its bytes are not kept on the device. */
 export function explainUpload(e: unknown): string {
-  const { code = "" } = e as Refusal, said = e instanceof Error ? e.message.trim().replace(/([^.!?])$/, "$1.") : "";
+  // "11534336 bytes" says little at three in the morning.
+  const { code = "" } = e as Refusal, said = e instanceof Error ? e.message.trim().replace(/([^.!?])$/, "$1.").replace(/\b(\d{4,}) bytes\b/g, (_, n: string) => size(Number(n))) : "";
   switch (code) {
     case "unreachable": return "The server cannot be reached. Check your network, then try again.";
-    case "too_large": return `${said} Cut it to the time around the first error, or compress it with gzip.`;
+    // One code for two walls: the file's own size, and what the case may hold.
+    case "too_large": return /no room/i.test(said) ? `${said} Delete files that are no longer needed, or open a new case.` : `${said} Cut it to the time around the first error, or compress it with gzip.`;
     case "unavailable": return `${said} Try again in a few seconds.`;
+    case "unsupported_media_type": return `${said} Choose its type by hand (Files › Read them as), or send it as text.`;
+    case "rate_limited": case "overloaded": return `The server is busy. Wait ${seconds((e as Refusal).retryAfter || 5)}, then try again.`;
+    case "forbidden": return `${said} Ask the owner of the case.`;
     default: return explain(e);
   }
 }

@@ -3,7 +3,7 @@ export class ApiError extends Error {
   constructor(message: string, readonly status: number, readonly code: string, readonly retryAfter = 0, readonly details: Record<string, string> = {}) { super(message); }
 }
 
-export interface Session { access_token: string; refresh_token: string; user: { user_id: string; username: string; display_name: string } }
+export interface Session { access_token: string; refresh_token: string; user: { user_id: string; username: string; display_name: string; roles?: string[] } }
 const key = "faultmaven.session";
 
 export function loadSession(): Session | null {
@@ -14,6 +14,9 @@ export function saveSession(s: Session | null): void {
   else localStorage.removeItem(key);
 }
 export const myId = (): string => loadSession()?.user.user_id ?? "";
+
+/** What the server lets only administrators do is not offered to others; it is the server that decides. */
+export const isAdmin = (): boolean => loadSession()?.user.roles?.includes("admin") ?? false;
 
 /** A version-4 UUID; also where the page is served without TLS and randomUUID does not exist. */
 export function uuid(): string {

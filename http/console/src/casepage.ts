@@ -2,9 +2,10 @@
 //   live connection → CasePage.receive → view → the part that is shown
 import { fileOf } from "./analysis";
 import { call, uuid } from "./api";
-import { explain } from "./advice";
+import { explain, tooManyFiles } from "./advice";
 import { CaseHead } from "./casehead";
 import type { Found } from "./citations";
+import { CaseSearch } from "./casesearch";
 import { Composer } from "./composer";
 import { Conversation } from "./conversation";
 import { h } from "./dom";
@@ -14,13 +15,12 @@ import { clear, fail, speak, tell } from "./notices";
 import { pendingOf, type Pending } from "./outbox";
 import { link, type Go, type Page } from "./page";
 import { Queue } from "./queue";
-import { pathOf, type Place } from "./router";
+import { pathOf, type CaseQuery, type CaseTab as Tab, type Place } from "./router";
 import { TimelinePanel, timelineExists } from "./timelinepanel";
 import type { Upload, Uploads } from "./uploads";
 import { progressLine } from "./uploads";
 import { applyEvent, applySnapshot, emptyView, isOver, prependMessages, type Message, type View } from "./view";
 
-type Tab = "conversation" | "files" | "timeline";
 export interface CaseContext { me: string; live: Live; uploads: Uploads; go: Go; deleted(id: string): void; restored(id: string): void }
 
 const olderAtOnce = 50;
@@ -37,6 +37,7 @@ export class CasePage implements Page {
   private readonly part = h("div", { class: "part" });
   private files: FilesPanel | null = null;
   private timeline: TimelinePanel | null = null;
+  private search: CaseSearch | null = null;
   private readonly unwatch: () => void;
   private frame = 0;
   private fileCount = -1;
@@ -45,7 +46,7 @@ export class CasePage implements Page {
   private gone = false;
   readonly node: HTMLElement;
 
-  constructor(readonly id: string, private tab: Tab, message: string | undefined, private readonly context: CaseContext) {
+  constructor(readonly id: string, private tab: Tab, message: string | undefined, private readonly context: CaseContext, search?: CaseQuery) {
     const { live, me } = context;
     const refused = (e: unknown) => fail(explain(e));
     this.head = new CaseHead(id, me, context);
@@ -72,14 +73,16 @@ export class CasePage implements Page {
     this.talk = h("div", { class: "talk" }, this.conversation.node, this.queue.node, this.over, this.composer.node);
     this.node = h("div", { class: "casepage" }, this.head.node, this.tabs, this.part);
     this.unwatch = context.uploads.watch((u) => this.uploaded(u));
-    this.showTab(tab, message);
+    this.showTab(tab, message, search);
     void this.learnFiles();
     void timelineExists(id).then((exists) => { this.hasTimeline = exists; this.drawTabs(); });
   }
 
   title(): string { return String(this.view.info?.title ?? "Case"); }
-  focus(): void { if (this.tab === "conversation") this.composer.focus(); else this.part.querySelector<HTMLElement>("h2")?.focus(); }
+  focus(): void { if (this.tab === "conversation") this.composer.focus(); else if (this.tab === "search") this.search?.focus(); else this.part.querySelector<HTMLElement>("h2")?.focus(); }
   key(e: KeyboardEvent): boolean {
+    if (e.key === "f") { this.context.go({ page: "case", id: this.id, tab: "search", search: { q: "" } }); return true; }
+    if (this.tab === "search") return this.search?.key(e) ?? false;
     if (this.tab !== "conversation") return false;
     if (e.key === "w") { this.composer.focus(); return true; }
     if (e.key === "g") { this.conversation.toEnd(true); return true; }
@@ -94,15 +97,18 @@ export class CasePage implements Page {
     this.conversation.dispose();
     this.files?.dispose();
     this.timeline?.dispose();
+    this.search?.dispose();
   }
 
-  showTab(tab: Tab, message?: string): void {
+  showTab(tab: Tab, message?: string, search?: CaseQuery): void {
     this.tab = tab;
     if (message) this.conversation.reveal(message);
     const { go, uploads } = this.context;
     if (tab === "files") this.files ??= new FilesPanel(this.id, uploads, go, (n) => { this.fileCount = n; this.drawTabs(); });
     if (tab === "timeline") this.timeline ??= new TimelinePanel(this.id, go);
-    this.part.replaceChildren(tab === "files" ? this.files!.node : tab === "timeline" ? this.timeline!.node : this.talk);
+    if (tab === "search") this.search ??= new CaseSearch(this.id, go);
+    this.part.replaceChildren(tab === "files" ? this.files!.node : tab === "timeline" ? this.timeline!.node : tab === "search" ? this.search!.node : this.talk);
+    if (tab === "search") this.search!.show(search ?? { q: "" });
     if (tab === "files") void this.files!.load();
     if (tab === "timeline") void this.timeline!.load();
     this.drawTabs();
@@ -112,7 +118,7 @@ export class CasePage implements Page {
     if (this.gone) return;
     const tab = (name: Tab, text: string) => link(this.context.go, { page: "case", id: this.id, tab: name }, { "aria-current": this.tab === name ? "page" : undefined }, text);
     const focused = [...this.tabs.children].indexOf(document.activeElement as Element);
-    this.tabs.replaceChildren(tab("conversation", "Conversation"), tab("files", this.fileCount > 0 ? `Files (${this.fileCount})` : "Files"));
+    this.tabs.replaceChildren(tab("conversation", "Conversation"), tab("files", this.fileCount > 0 ? `Files (${this.fileCount})` : "Files"), tab("search", "Search"));
     if (this.hasTimeline || this.tab === "timeline") this.tabs.append(tab("timeline", "Timeline"));
     if (focused >= 0) (this.tabs.children[focused] as HTMLElement | undefined)?.focus();
   }
@@ -128,8 +134,10 @@ export class CasePage implements Page {
 
   attach(files: readonly File[], type = ""): void {
     if (isOver(this.view)) return fail("This case is over; files cannot be added. Open a new case for them.");
+    const { uploads } = this.context;
+    if (files.length > uploads.room) return fail(tooManyFiles(files.length, uploads.room));
     clear();
-    this.context.uploads.add(this.id, files, type);
+    uploads.add(this.id, files, type);
   }
   private uploaded(u: Upload): void {
     if (u.caseId !== this.id) return;

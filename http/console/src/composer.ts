@@ -1,5 +1,6 @@
 // Where a message is written: drafts that survive anything, pasted logs as pieces with their size, and plain words
 // about what is too long.
+import { named } from "./drop";
 import { pastedPiece } from "./pastedpiece";
 import { h } from "./dom";
 import { emptyDraft, isEmpty, joined, length, loadDraft, saveDraft, type Draft } from "./drafts";
@@ -88,7 +89,7 @@ export class Composer {
 
   private pasted(e: ClipboardEvent): void {
     const files = [...(e.clipboardData?.files ?? [])];
-    if (files.length > 0) { e.preventDefault(); this.actions.attach(files); return; }
+    if (files.length > 0) { e.preventDefault(); this.actions.attach(files.map((f) => named(f))); return; }
     const text = (e.clipboardData?.getData("text/plain") ?? "").replace(/\r\n?/g, "\n");
     if (countCharacters(text) <= foldCharacters) return;
     e.preventDefault();

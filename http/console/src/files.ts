@@ -1,15 +1,8 @@
-// Uploading one file into a case: with progress and cancel, errors as sentences. The bytes go up in one request; the
-// analysis is a job of the server that is followed to its end. A server without jobs answers when all is done.
+// Uploading one file into a case: with progress and cancel, errors as sentences. The bytes go up in one request, or in
+// pieces; the analysis is a job of the server that is followed to its end. A server without jobs answers when all is done.
 import { ApiError, call, errorOf, loadSession, refresh } from "./api";
 import { follow, isOver, jobOf } from "./jobs";
-
-/** Bytes as a person writes them: "950 bytes", "1.4 MiB". */
-export function size(bytes: number): string {
-  if (bytes < 1_024) return `${bytes} bytes`;
-  if (bytes < 1_048_576) return `${(bytes / 1_024).toFixed(1)} KiB`;
-  if (bytes < 1_073_741_824) return `${(bytes / 1_048_576).toFixed(1)} MiB`;
-  return `${(bytes / 1_073_741_824).toFixed(1)} GiB`;
-}
+import { resumable, resumableFrom, uploadInPieces } from "./resumable";
 
 /** What an upload's answer means: the file's record, or an error that says what to do. */
 export function readAnswer(status: number, body: string, retryAfter: string | null = null): Record<string, unknown> {
@@ -29,8 +22,15 @@ export interface UploadOptions {
   working?(jobId: string, percent: number): void;
 }
 
-/** XMLHttpRequest, because fetch tells nothing about the progress of what is sent. */
+/** One file into a case: a large one in pieces that survive a cut where the server takes them, else in one request. */
 export async function upload(caseId: string, file: File, options: UploadOptions): Promise<Record<string, unknown>> {
+  if (file.size < resumableFrom || !(await resumable(caseId))) return inOneRequest(caseId, file, options);
+  const ended = await uploadInPieces(caseId, file, options);
+  return ended.jobId && !ended.fileId ? analysed({ job_id: ended.jobId, status: "running" }, options) : { file_id: ended.fileId };
+}
+
+/** XMLHttpRequest, because fetch tells nothing about the progress of what is sent. */
+async function inOneRequest(caseId: string, file: File, options: UploadOptions): Promise<Record<string, unknown>> {
   const session = loadSession();
   let answer: Record<string, unknown>;
   try {

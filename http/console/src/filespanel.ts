@@ -1,10 +1,9 @@
 // The files of a case: what is on its way, what was found in each, and what can be done with one.
 import { bytes, call } from "./api";
-import { explain } from "./advice";
+import { explain, tooManyFiles } from "./advice";
 import { choices, fileOf, typeName, type FileRecord } from "./analysis";
 import { ask, h } from "./dom";
-import { size } from "./files";
-import { FileSearch } from "./filesearch";
+import { size } from "./text";
 import { clear, fail, speak, tell } from "./notices";
 import { link, type Go } from "./page";
 import { timeNode } from "./time";
@@ -19,12 +18,11 @@ export class FilesPanel {
   readonly node: HTMLElement;
   private readonly moving = h("ul", { class: "uploads", "aria-label": "Uploads" });
   private readonly list = h("ul", { class: "files", "aria-label": "Files of the case" });
-  private readonly empty = h("p", { class: "quiet", hidden: true }, "No files yet. Logs, metrics, configuration, code, text, screenshots and PDFs are read; drop them anywhere on this page.");
+  private readonly empty = h("p", { class: "quiet", hidden: true }, "No files yet. Logs, metrics, configuration, code, text, screenshots and PDFs are read; drop them anywhere on this page, or paste them.");
   private readonly more = h("button", { type: "button", hidden: true, onclick: () => void this.load(true) }, "Load more");
   private readonly type: HTMLSelectElement;
   private readonly rows = new Map<number, HTMLElement>();
   private readonly others = new Map<string, HTMLElement>();
-  private readonly search: FileSearch;
   private files: FileRecord[] = [];
   private readonly unwatch: () => void;
   private turn = 0;
@@ -33,11 +31,10 @@ export class FilesPanel {
 
   constructor(private readonly caseId: string, private readonly uploads: Uploads, private readonly go: Go, private readonly counted: (n: number) => void) {
     this.type = h("select", { id: "upload-type" }, ...choices.map(([value, text]) => h("option", { value }, text)));
-    const input = h("input", { type: "file", multiple: true, hidden: true, tabindex: -1, "aria-label": "Files to upload", id: "files-input", onchange: () => { clear(); uploads.add(caseId, [...(input.files ?? [])], this.type.value); input.value = ""; } });
-    this.search = new FileSearch(caseId, go);
+    const input = h("input", { type: "file", multiple: true, hidden: true, tabindex: -1, "aria-label": "Files to upload", id: "files-input", onchange: () => { const files = [...(input.files ?? [])]; input.value = ""; clear(); if (files.length > uploads.room) fail(tooManyFiles(files.length, uploads.room)); else uploads.add(caseId, files, this.type.value); } });
     this.node = h("section", { class: "filespanel pad" }, h("h2", { tabindex: -1 }, "Files"),
       h("div", { class: "toolbar" }, h("button", { type: "button", class: "primary", onclick: () => input.click() }, "Upload files"), input, h("label", { for: "upload-type" }, "Read them as"), this.type),
-      this.moving, this.search.node, this.empty, this.list, this.more);
+      this.moving, this.empty, this.list, this.more);
     this.unwatch = uploads.watch((u) => { if (u.caseId === caseId) this.upload(u); });
     for (const u of uploads.of(caseId)) this.upload(u);
   }
@@ -117,7 +114,6 @@ export class FilesPanel {
   // ---- stored ----------------------------------------------------------------------------------------------------------
   private draw(): void {
     this.empty.hidden = this.files.length > 0;
-    this.search.node.hidden = this.files.length === 0;
     this.list.replaceChildren(...this.files.map((f) => this.row(f)));
   }
   private row(f: FileRecord): HTMLLIElement {

@@ -1,5 +1,20 @@
 // Which part of a found text is shown, and which words of it are lit.
 export interface Segment { text: string; lit: boolean }
+/** A whole text in parts, lit or not. Places are bytes of UTF-8, as the server counts; impossible ones are left out. */
+export function lit(content: string, highlights: readonly [number, number][]): Segment[] {
+  const all = new TextEncoder().encode(content), decode = new TextDecoder(), out: Segment[] = [];
+  const put = (b: number, e: number, on: boolean) => { if (e > b) out.push({ text: decode.decode(all.subarray(b, e)), lit: on }); };
+  let at = 0;
+  for (const [b, e] of [...highlights].sort((x, y) => x[0] - y[0])) {
+    if (b < at || e <= b || e > all.length) continue;
+    put(at, b, false);
+    put(b, e, true);
+    at = e;
+  }
+  put(at, all.length, false);
+  return out;
+}
+
 /** The part of a passage with the most found words, those lit. Places are bytes of UTF-8, as the server counts. */
 export function snippet(content: string, highlights: readonly [number, number][], most = 320, markdown = true): Segment[] {
   const all = new TextEncoder().encode(content), decode = new TextDecoder();

@@ -1,10 +1,11 @@
 // Adding documents, by writing or by files; and changing one.
 import { call } from "./api";
 import { h } from "./dom";
-import { size } from "./files";
+import { size } from "./text";
 import { base, docOf, explainKnowledge, parseTags, type Doc } from "./knowledge";
 import { clear, fail, tell } from "./notices";
 import { link, type Go, type Page } from "./page";
+import type { Whose } from "./router";
 
 const types = ["runbook", "guide", "postmortem", "reference", "faq"];
 export const accepted = ".md,.markdown,.txt,.text,.log,.html,.htm,.csv,.json,.pdf,.docx";
@@ -23,10 +24,10 @@ export class DocumentForm implements Page {
   private doc: Doc | null = null;
   private changed = false;
   private gone = false;
-  private readonly own: boolean;
+  private readonly whose: Whose;
 
-  constructor(private readonly what: { id: string } | { own: boolean }, private readonly go: Go) {
-    this.own = "own" in what ? what.own : true;
+  constructor(private readonly what: { id: string } | { whose: Whose }, private readonly go: Go) {
+    this.whose = "whose" in what ? what.whose : "mine";
     const field = (id: string, more: Record<string, unknown> = {}) => h("input", { id, autocomplete: "off", ...more });
     const list = `types-${++made}`;
     this.name = field("doc-title", { required: true, maxlength: 200 });
@@ -39,8 +40,8 @@ export class DocumentForm implements Page {
       h("div", { class: "columns" }, label("Type", this.type), label("Category", this.category), label("Tags", this.tags, h("p", { class: "quiet", id: "doc-tags-hint" }, "Separated by commas."))),
       h("datalist", { id: list }, ...types.map((t) => h("option", { value: t }))),
       label("Text, in Markdown", this.content), h("div", { class: "actions" }, this.save));
-    const crumbs = h("nav", { class: "crumbs", "aria-label": "Where you are" }, link(go, { page: "knowledge", query: "", own: this.own }, {}, "Knowledge"));
-    this.node = h("div", { class: "document pad" }, crumbs, h("h1", { tabindex: -1 }, "id" in what ? "Change a document" : this.own ? "Add documents" : "Add shared documents"));
+    const crumbs = h("nav", { class: "crumbs", "aria-label": "Where you are" }, link(go, { page: "knowledge", query: "", whose: this.whose }, {}, "Knowledge"));
+    this.node = h("div", { class: "document pad" }, crumbs, h("h1", { tabindex: -1 }, "id" in what ? "Change a document" : this.whose === "mine" ? "Add documents" : this.whose === "shared" ? "Add documents for everybody" : "Add documents for the team"));
     if ("id" in what) {
       this.node.append(this.form);
       this.save.disabled = true;
@@ -79,12 +80,12 @@ export class DocumentForm implements Page {
     this.save.disabled = true;
     const body = { title: this.name.value.trim(), document_type: this.type.value.trim(), category: this.category.value.trim(), tags: parseTags(this.tags.value), content: this.content.value };
     try {
-      const d = docOf(this.doc ? await call("PUT", "/knowledge/documents/" + this.doc.id, { ...body, expected_version: this.doc.version }) : await call("POST", base(this.own) + "/documents", { ...body, format: "markdown" }));
+      const d = docOf(this.doc ? await call("PUT", "/knowledge/documents/" + this.doc.id, { ...body, expected_version: this.doc.version }) : await call("POST", base(this.whose) + "/documents", { ...body, format: "markdown" }));
       this.changed = false;
       this.go({ page: "document", id: d.id, edit: false });
       tell(this.doc ? "The change is saved." : `“${d.title}” was added.`);
     } catch (e) {
-      fail(explainKnowledge(e));
+      fail(explainKnowledge(e, this.doc?.whose ?? this.whose));
     } finally {
       this.save.disabled = false;
     }
@@ -102,11 +103,11 @@ export class DocumentForm implements Page {
       const form = new FormData();
       for (const [name, input] of [["document_type", this.type], ["category", this.category], ["tags", this.tags]] as const) if (input.value.trim()) form.append(name, input.value.trim());
       form.append("file", file, file.name);
-      const d = docOf(await call("POST", base(this.own) + "/documents", form));
+      const d = docOf(await call("POST", base(this.whose) + "/documents", form));
       state.replaceChildren("Added: ", link(this.go, { page: "document", id: d.id, edit: false }, {}, d.title));
     } catch (e) {
       state.className = "error";
-      state.replaceChildren(explainKnowledge(e), " ", h("button", { type: "button", onclick: () => { row.remove(); void this.send(file); } }, "Try again"));
+      state.replaceChildren(explainKnowledge(e, this.whose), " ", h("button", { type: "button", onclick: () => { row.remove(); void this.send(file); } }, "Try again"));
     }
   }
 }

@@ -17,6 +17,7 @@ import { link } from "./page";
 import { caseOf, parsePlace, pathOf, type Place } from "./router";
 import { showSignIn } from "./signin";
 import { StartPage } from "./startpage";
+import { TeamPage, TeamsPage } from "./teamspage";
 import { themeButton } from "./themebutton";
 import { refreshTimes } from "./time";
 import { Uploads } from "./uploads";
@@ -61,7 +62,7 @@ function enter(): void {
   app.replaceChildren(
     h("header", { class: "top" }, menu,
       link(go, { page: "start" }, { class: "brand", "aria-label": "FaultMaven: new case" }, h("img", { src: "/icon.svg", alt: "", width: 24, height: 24 }), h("span", {}, "FaultMaven")),
-      link(go, { page: "knowledge", query: "", own: true }, { id: "knowledge-link", class: "toplink" }, "Knowledge"),
+      link(go, { page: "knowledge", query: "", whose: "mine" }, { id: "knowledge-link", class: "toplink" }, "Knowledge"),
       h("span", { id: "state", role: "status" }), h("span", { class: "spacer" }),
       h("span", { class: "quiet me" }, session.user.display_name || session.user.username),
       themeButton(),
@@ -101,13 +102,13 @@ function show(to: Place): void {
   const before = place;
   place = to;
   cases.select(caseOf(to));
-  const inKnowledge = to.page === "knowledge" || to.page === "document" || to.page === "newDocument";
+  const inKnowledge = to.page === "knowledge" || to.page === "document" || to.page === "newDocument" || to.page === "teams" || to.page === "team";
   if (inKnowledge) byId("knowledge-link")?.setAttribute("aria-current", "page");
   else byId("knowledge-link")?.removeAttribute("aria-current");
   // The same place in another state is not built again: it keeps what it has loaded.
-  if (to.page === "case" && page instanceof CasePage && page.id === to.id) { page.showTab(to.tab, to.message); if (!to.message) page.focus(); return named(); }
-  if (to.page === "file" && before.page === "file" && page instanceof FilePage && page.file === to.file) { page.show(to.part, to.lines); return named(); }
-  if (to.page === "knowledge" && page instanceof KnowledgePage) { page.show(to.query, to.own); return named(); }
+  if (to.page === "case" && page instanceof CasePage && page.id === to.id) { page.showTab(to.tab, to.message, to.search); if (!to.message) page.focus(); return named(); }
+  if (to.page === "file" && before.page === "file" && page instanceof FilePage && page.file === to.file) { page.show(to.part, to.lines, to.level); return named(); }
+  if (to.page === "knowledge" && page instanceof KnowledgePage) { page.show(to.query, to.whose, to.here); return named(); }
   page?.dispose();
   page = make(to, me, live);
   main.replaceChildren(page.node);
@@ -120,11 +121,13 @@ function show(to: Place): void {
 function make(to: Place, me: string, connected: Live): Page {
   switch (to.page) {
     case "start": return new StartPage(me, connected, uploads, go);
-    case "case": return new CasePage(to.id, to.tab, to.message, { me, live: connected, uploads, go, deleted: (id) => { if (caseOf(place) === id) go({ page: "start" }); void cases?.load(); }, restored: (id) => { void cases?.load(); go({ page: "case", id, tab: "conversation" }); } });
-    case "file": return new FilePage(to.id, to.file, to.part, to.lines, go);
-    case "knowledge": return new KnowledgePage(to.query, to.own, go);
-    case "document": return to.edit ? new DocumentForm({ id: to.id }, go) : new DocumentPage(to.id, go);
-    case "newDocument": return new DocumentForm({ own: to.own }, go);
+    case "case": return new CasePage(to.id, to.tab, to.message, { me, live: connected, uploads, go, deleted: (id) => { if (caseOf(place) === id) go({ page: "start" }); void cases?.load(); }, restored: (id) => { void cases?.load(); go({ page: "case", id, tab: "conversation" }); } }, to.search);
+    case "file": return new FilePage(to.id, to.file, to.part, to.lines, go, to.level);
+    case "knowledge": return new KnowledgePage(to.query, to.whose, to.here ?? false, go);
+    case "document": return to.edit ? new DocumentForm({ id: to.id }, go) : new DocumentPage(to.id, go, to.version);
+    case "newDocument": return new DocumentForm({ whose: to.whose }, go);
+    case "teams": return new TeamsPage(go);
+    case "team": return new TeamPage(to.id, go);
   }
 }
 function named(): void { document.title = `${page?.title() ?? ""} · FaultMaven`; }

@@ -25,13 +25,14 @@ export function sparkline(counts: readonly number[], label: string): SVGElement 
   return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label, preserveAspectRatio: "none" }, svg("line", { x1: 0, x2: width, y1: height, y2: height }), ...bars);
 }
 
-/** The same in words, for ears. */
-export function sparklineWords(counts: readonly number[]): string {
+/** The same in words, for ears; `name` says where a part is, without it a share of the file does. */
+export function sparklineWords(counts: readonly number[], name?: (part: number) => string): string {
   const total = counts.reduce((a, b) => a + b, 0);
   if (total === 0 || counts.length === 0) return "none";
   const most = Math.max(...counts), at = counts.indexOf(most), filled = counts.filter((n) => n > 0).length;
-  const where = (i: number): string => `${Math.round((100 * i) / counts.length)} %`;
+  const where = (i: number): string => `${Math.round((100 * i) / counts.length)} %`, last = counts.length - [...counts].reverse().findIndex((n) => n > 0);
   if (filled === counts.length && most <= (2 * total) / counts.length) return "evenly over the file";
+  if (name) return filled === 1 ? `all around ${name(at)}` : `from ${name(counts.findIndex((n) => n > 0))} to ${name(last)}, most around ${name(at)}`;
   if (filled === 1) return `all around ${where(at)} of the file`;
-  return `from ${where(counts.findIndex((n) => n > 0))} to ${where(counts.length - [...counts].reverse().findIndex((n) => n > 0))} of the file, most around ${where(at)}`;
+  return `from ${where(counts.findIndex((n) => n > 0))} to ${where(last)} of the file, most around ${where(at)}`;
 }

@@ -1,6 +1,6 @@
 // The first place: what is broken? The case is made when the first message or file goes out, so none stays empty.
 import { call } from "./api";
-import { explain } from "./advice";
+import { explain, tooManyFiles } from "./advice";
 import { Composer } from "./composer";
 import { h } from "./dom";
 import type { Live } from "./live";
@@ -28,7 +28,10 @@ export class StartPage implements Page {
   title(): string { return "New case"; }
   focus(): void { this.composer.focus(); }
   dispose(): void { this.composer.save(); }
-  attach(files: readonly File[], type = ""): void { void this.make((id) => void this.uploads.add(id, files, type)); }
+  attach(files: readonly File[], type = ""): void {
+    if (files.length > this.uploads.room) return fail(tooManyFiles(files.length, this.uploads.room));
+    void this.make((id) => void this.uploads.add(id, files, type));
+  }
 
   private async make(then: (id: string) => void): Promise<void> {
     if (this.busy) return;

@@ -28,6 +28,9 @@ export function looksLikeLog(text: string): boolean {
   return like * 2 >= lines.length;
 }
 
+/** A line as it is shown: colours of a terminal are left out, other signs without a shape get one. */
+export const visible = (line: string): string => line.replace(/\u001b\[[0-9;]*m/g, "").replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0))).replace(/\u007f/g, "\u2421");
+
 export const countLines = (text: string): number => (text === "" ? 0 : text.replace(/\n$/, "").split("\n").length);
 export const countCharacters = (text: string): number => {
   let n = 0;
@@ -46,3 +49,11 @@ export function preview(text: string, lines = 6): Preview {
   return { head, rest: Math.max(0, all.length - lines), trouble: at >= lines ? { number: at + 1, text: all[at]!.slice(0, 240) } : null };
 }
 export const isLong = (text: string): boolean => text.length > foldCharacters || countLines(text) > 60;
+
+/** Bytes as a person writes them: "950 bytes", "1.4 MiB". */
+export function size(bytes: number): string {
+  if (bytes < 1_024) return `${bytes} bytes`;
+  if (bytes < 1_048_576) return `${(bytes / 1_024).toFixed(1)} KiB`;
+  if (bytes < 1_073_741_824) return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+  return `${(bytes / 1_073_741_824).toFixed(1)} GiB`;
+}

@@ -8,6 +8,8 @@ export interface Upload { id: number; caseId: string; file: File; type: string; 
 type Send = typeof send;
 
 const atOnce = 2;
+/** More than a person drops on purpose; a whole folder by mistake is not begun. */
+export const queueMax = 200;
 export class Uploads {
   private list: Upload[] = [];
   private next = 1;
@@ -20,8 +22,11 @@ export class Uploads {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
-  /** `type` "" lets the server find out. */
+  /** How many more files may wait; a drop of more than that is refused whole, in words, by whoever took it. */
+  get room(): number { return Math.max(0, queueMax - this.list.filter((u) => u.state === "waiting" || u.state === "sending" || u.state === "analysing").length); }
+  /** `type` "" lets the server find out. Nothing is added when there is no room for all. */
   add(caseId: string, files: readonly File[], type = ""): Upload[] {
+    if (files.length > this.room) return [];
     const added = files.map((file): Upload => ({ id: this.next++, caseId, file, type, state: "waiting", percent: 0, message: "", fileId: "", jobId: "" }));
     this.list.push(...added);
     for (const u of added) this.tell(u);

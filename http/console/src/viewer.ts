@@ -6,7 +6,7 @@ import { byId, h } from "./dom";
 import type { Line, LineReader } from "./linereader";
 import { speak } from "./notices";
 import { linesText, parseLines, type LineRange } from "./router";
-import { levelOf } from "./text";
+import { levelOf, visible } from "./text";
 
 export const windowMax = 600, step = 150, before = 12;
 
@@ -33,6 +33,7 @@ export class Viewer {
   private readonly trouble = h("p", { class: "error", role: "alert", hidden: true });
   private readonly lineField: HTMLInputElement;
   private readonly wrap: HTMLInputElement;
+  private readonly citedLines: readonly LineRange[];
   private first = 1; // of the window
   private rows: Line[] = [];
   private atEnd = false;
@@ -42,6 +43,7 @@ export class Viewer {
   private disposed = false;
 
   constructor(private readonly reader: LineReader, private readonly cited: readonly Cited[], private readonly actions: ViewerActions) {
+    this.citedLines = cited.map((c) => c.lines);
     for (const c of cited) if (c.begin !== null) reader.know(c.lines.first, c.begin);
     this.lineField = h("input", { id: "line", inputmode: "numeric", size: 8, placeholder: "12 or 12-20", "aria-label": "Go to line", autocomplete: "off" });
     this.wrap = h("input", { type: "checkbox", id: "wrap", onchange: () => this.node.classList.toggle("wrapped", this.wrap.checked) });
@@ -56,7 +58,7 @@ export class Viewer {
         button("Start", "Start of the file", () => void this.go({ first: 1, last: 1 })), button("End", "End of the file", () => void this.toEnd()),
         h("label", { class: "check" }, this.wrap, "Wrap"), this.status),
       this.what, this.trouble, this.box);
-    this.what.textContent = none ? "The analysis cites no lines of this file." : `${cited.length.toLocaleString("en")} cited ${cited.length === 1 ? "place" : "places"}; n and p go from one to the next.`;
+    this.what.textContent = this.howMany();
   }
   dispose(): void { this.disposed = true; ++this.turn; }
   focus(): void { this.box.focus({ preventScroll: true }); }
@@ -71,6 +73,7 @@ export class Viewer {
     if (e.key === "End") { e.preventDefault(); void this.toEnd(); }
   }
 
+  private howMany(): string { const n = this.cited.length; return n === 0 ? "The analysis cites no lines of this file." : `${n.toLocaleString("en")} cited ${n === 1 ? "place" : "places"}; n and p lead from one to the next.`; }
   private fail(text: string): void { this.trouble.textContent = text; this.trouble.hidden = text === ""; }
   private looking(line: number): void { this.status.textContent = `Looking… line ${line.toLocaleString("en")}`; }
   private place(): void {
@@ -114,7 +117,7 @@ export class Viewer {
       const target = this.list.querySelector<HTMLElement>(`[data-line="${lines.first}"]`);
       if (target) this.box.scrollTop = target.offsetTop - this.box.clientHeight / 4;
       const cited = this.cited.find((c) => lines.first >= c.lines.first && lines.first <= c.lines.last);
-      this.what.textContent = cited ? `Line ${linesText(lines)}: ${cited.title}` : this.cited.length > 0 ? `${this.cited.length.toLocaleString("en")} cited places; n and p go from one to the next.` : this.what.textContent;
+      this.what.textContent = cited ? `Line ${linesText(lines)}: ${cited.title}` : this.howMany();
       if (tell) {
         this.actions.moved(lines);
         speak([`Line ${lines.first}: ${(rows.find((r) => r.number === lines.first)?.text ?? "").slice(0, 200)}`]);
@@ -137,15 +140,15 @@ export class Viewer {
   }
 
   private row(l: Line): HTMLElement {
-    const classes = ["row"], level = levelOf(l.text);
+    const classes = ["row"], level = levelOf(visible(l.text.slice(0, 600)));
     if (level) classes.push(level);
-    const cited = isLit(this.cited.map((c) => c.lines), l.number);
+    const cited = isLit(this.citedLines, l.number);
     if (cited) classes.push("cited");
     const now = this.target !== null && isLit([this.target], l.number);
     if (now) classes.push("lit");
     return h("div", { class: classes.join(" "), role: "listitem", "data-line": l.number, "aria-current": now ? "location" : undefined },
       h("span", { class: "no", "aria-label": `Line ${l.number}${cited ? ", cited" : ""}` }, String(l.number)),
-      h("span", { class: "txt" }, l.text, l.cut ? h("em", { class: "quiet" }, ` … ${(l.end - l.begin).toLocaleString("en")} bytes in this line; only its beginning is shown`) : null));
+      h("span", { class: "txt" }, visible(l.text), l.cut ? h("em", { class: "quiet" }, ` … ${(l.end - l.begin).toLocaleString("en")} bytes in this line; only its beginning is shown`) : null));
   }
   private draw(rows: Line[]): void {
     this.rows = rows;

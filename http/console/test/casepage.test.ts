@@ -29,12 +29,12 @@ describe("a case", () => {
     server({ "GET /cases/c/data": files, "GET /cases/c/timeline": { body: { entries: [] } } });
     open();
     await draw();
-    expect(tabs()).toEqual(["Conversation", "Files (1)", "Timeline"]);
+    expect(tabs()).toEqual(["Conversation", "Files (1)", "Search", "Timeline"]);
     page!.dispose();
     server({ "GET /cases/c/data": files, "GET /cases/c/timeline": { status: 501, body: {} } });
     open();
     await draw();
-    expect(tabs()).toEqual(["Conversation", "Files (1)"]);
+    expect(tabs()).toEqual(["Conversation", "Files (1)", "Search"]);
   });
   it("shows what the live connection tells, and starts over when something is missing", async () => {
     server({ "GET /cases/c/data": files });

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { explainUpload } from "../src/advice";
-import { readAnswer, size, upload } from "../src/files";
+import { explainUpload, tooManyFiles } from "../src/advice";
+import { dropTarget, named } from "../src/drop";
+import { ApiError } from "../src/api";
+import { readAnswer, upload } from "../src/files";
+import { size } from "../src/text";
 import { server } from "./server";
-import { progressLine, Uploads, type Upload } from "../src/uploads";
+import { progressLine, queueMax, Uploads, type Upload } from "../src/uploads";
 
 describe("one upload", () => {
   it("writes sizes as people do", () => {
@@ -128,11 +131,53 @@ describe("the queue of uploads", () => {
     uploads.heard({ job_id: "j2", progress_percentage: 90 });
     expect([u!.percent, uploads.isOurs("j1"), uploads.isOurs("j2")]).toEqual([60, true, false]);
   });
+  it("has room for so many; a folder dropped by mistake is not begun", async () => {
+    const uploads = new Uploads(() => new Promise(() => undefined));
+    expect(uploads.add("c", Array.from({ length: queueMax + 1 }, (_, i) => file(`f${i}`)))).toEqual([]);
+    expect(uploads.add("c", Array.from({ length: queueMax - 1 }, (_, i) => file(`f${i}`))).length).toBe(queueMax - 1);
+    expect([uploads.room, uploads.add("c", [file("a"), file("b")]).length, uploads.add("c", [file("a")]).length, uploads.room]).toEqual([1, 0, 1, 0]);
+    expect(tooManyFiles(201, 1)).toMatch(/201 files are too many at once; there is room for 1 now/);
+  });
   it("says in one line how far it is", () => {
     const u = (state: Upload["state"], percent: number): Upload => ({ id: 1, caseId: "c", file: file("a.log"), type: "", state, percent, message: "", fileId: "", jobId: "" });
     expect(progressLine([])).toBe("");
     expect(progressLine([u("sending", 40)])).toBe("a.log: 40 %");
     expect(progressLine([u("analysing", 100)])).toBe("a.log: analysing…");
     expect(progressLine([u("sending", 40), u("waiting", 0), u("failed", 10)])).toBe("2 files: 20 %");
+  });
+});
+
+describe("a refusal in words", () => {
+  const said = (status: number, code: string, detail: string, after = 0) => explainUpload(new ApiError(detail, status, code, after));
+  it("tells a file that is too large from a case that is full", () => {
+    expect(said(413, "too_large", "A file may have 10 bytes.")).toMatch(/Cut it to the time/);
+    expect(said(413, "too_large", "The body is larger than the 11534336 bytes allowed.")).toMatch(/^The body is larger than the 11\.0 MiB allowed\. Cut/);
+    expect(said(413, "too_large", "This case has no room for another file: at most 2 files")).toMatch(/^This case has no room.*files\. Delete files/);
+  });
+  it("says what to do about a type, a busy server, a door that is shut", () => {
+    expect(said(415, "unsupported_media_type", "This kind is not read")).toMatch(/Choose its type by hand/);
+    expect(said(429, "rate_limited", "x", 7)).toBe("The server is busy. Wait 7 seconds, then try again.");
+    expect(said(403, "forbidden", "You may only read")).toBe("You may only read. Ask the owner of the case.");
+  });
+});
+
+describe("files from the clipboard", () => {
+  const paste = (target: EventTarget, files: File[]) => {
+    const e = new Event("paste", { bubbles: true, cancelable: true });
+    Object.assign(e, { clipboardData: { files } });
+    target.dispatchEvent(e);
+    return e.defaultPrevented;
+  };
+  it("are taken anywhere but in fields, which have their own way", () => {
+    const got: string[][] = [], field = document.createElement("input");
+    document.body.replaceChildren(field);
+    dropTarget((files) => got.push(files.map((f) => f.name)));
+    expect(paste(document.body, [file("a.log"), file("b.log")])).toBe(true);
+    expect([paste(field, [file("c.log")]), paste(document.body, [])]).toEqual([false, false]);
+    expect(got).toEqual([["a.log", "b.log"]]);
+  });
+  it("get a name that tells them apart", () => {
+    expect(named(file("image.png"), new Date(Date.UTC(2026, 0, 31, 12))).name).toBe("pasted 2026-01-31 12.00.00.png");
+    expect(named(file("app.log")).name).toBe("app.log");
   });
 });

@@ -37,8 +37,8 @@ describe("a snippet", () => {
 describe("small things", () => {
   it("ask for what is filtered", () => {
     localStorage.setItem("faultmaven.session", '{"user":{"user_id":"user_1"}}');
-    expect(listPath(true, { type: "runbook", category: "", tag: "a b" }, 50)).toBe(`${kb}/documents?limit=50&offset=50&document_type=runbook&tag=a+b`);
-    expect(listPath(false, noFilter(), 0)).toBe("/knowledge/documents?limit=50&offset=0");
+    expect(listPath("mine", { type: "runbook", category: "", tag: "a b" }, 50)).toBe(`${kb}/documents?limit=50&offset=50&document_type=runbook&tag=a+b`);
+    expect(listPath("shared", noFilter(), 0)).toBe("/knowledge/documents?limit=50&offset=0");
   });
   it("read tags as people write them", () => expect(parseTags(" a, b ,,a")).toEqual(["a", "b"]));
   it("say who may change what is shared", () => expect(explainKnowledge(new ApiError("no", 403, "forbidden"))).toMatch(/administrators/));
@@ -54,7 +54,7 @@ describe("small things", () => {
 describe("the list", () => {
   it("shows documents, figures, and filters by what there is", async () => {
     const asked = server({ [`GET ${kb}/documents`]: { body: { documents: [doc("doc_1", "Too many connections")], total_count: 1, has_more: false } }, [`GET ${kb}/stats`]: stats });
-    const page = new KnowledgePage("", true, vi.fn());
+    const page = new KnowledgePage("", "mine", false, vi.fn());
     frame(page.node);
     await settle();
     expect(document.querySelector("li.doc a")!.getAttribute("href")).toBe("/knowledge/doc_1");
@@ -68,7 +68,7 @@ describe("the list", () => {
   });
   it("says what to do when there is nothing", async () => {
     server({ [`GET ${kb}/documents`]: { body: { documents: [], total_count: 0, has_more: false } }, [`GET ${kb}/stats`]: { status: 500 } });
-    const page = new KnowledgePage("", true, vi.fn());
+    const page = new KnowledgePage("", "mine", false, vi.fn());
     frame(page.node);
     await settle();
     expect(document.querySelector("[role=status]")!.textContent).toMatch(/install the starter ones/);
@@ -76,11 +76,11 @@ describe("the list", () => {
   });
   it("shows what was found with its words lit, as text", async () => {
     const content = "The <b>pool</b> is full";
-    const asked = server({ [`POST ${kb}/search`]: { body: { results: [{ document_id: "doc_1", content, similarity_score: 0.4, heading: "Pools", highlights: [{ begin: 7, end: 11 }], reasons: ["words: pool"], metadata: { title: "Pools", category: "database", scope: "user" } }] } }, [`GET ${kb}/stats`]: stats });
-    const page = new KnowledgePage("pool", true, vi.fn());
+    const asked = server({ "POST /knowledge/search": { body: { results: [{ document_id: "doc_1", content, similarity_score: 0.4, heading: "Pools", highlights: [{ begin: 7, end: 11 }], reasons: ["words: pool"], metadata: { title: "Pools", category: "database", scope: "user" } }] } }, [`GET ${kb}/stats`]: stats });
+    const page = new KnowledgePage("pool", "mine", false, vi.fn());
     frame(page.node);
     await settle();
-    expect(asked.find((a) => a.method === "POST")!.body).toMatchObject({ query: "pool" });
+    expect(asked.find((a) => a.method === "POST")!.body).toEqual({ query: "pool", limit: 20, filters: {} });
     expect([...document.querySelectorAll("mark")].map((m) => m.textContent)).toEqual(["pool"]);
     expect(document.querySelector(".snippet b")).toBeNull();
     expect(document.querySelector(".snippet")!.textContent).toBe(content);
@@ -88,7 +88,7 @@ describe("the list", () => {
   });
   it("installs the starter runbooks, and says how far it is", async () => {
     const asked = server({ [`GET ${kb}/documents`]: { body: { documents: [], total_count: 0, has_more: false } }, [`GET ${kb}/stats`]: stats, [`POST ${kb}/starter-pack`]: { status: 202, body: { job_id: "j", status: "completed", total: 40, done: 40, failed: 0, progress_percentage: 100 } } });
-    const page = new KnowledgePage("", true, vi.fn());
+    const page = new KnowledgePage("", "mine", false, vi.fn());
     frame(page.node);
     await settle();
     press("Install the starter runbooks");
@@ -123,7 +123,7 @@ describe("a document", () => {
     document.querySelector("dialog")!.close("go");
     await settle();
     expect(asked.some((a) => a.method === "DELETE" && a.path === `${kb}/documents/doc_1`)).toBe(true);
-    expect(go).toHaveBeenCalledWith({ page: "knowledge", query: "", own: true });
+    expect(go).toHaveBeenCalledWith({ page: "knowledge", query: "", whose: "mine" });
   });
 });
 
@@ -131,7 +131,7 @@ describe("the form", () => {
   const submit = () => document.querySelector<HTMLFormElement>("form.docform")!.dispatchEvent(new Event("submit", { cancelable: true }));
   it("adds what was written", async () => {
     const asked = server({ [`POST ${kb}/documents`]: { status: 201, body: doc("doc_9", "New") } });
-    const go = vi.fn(), form = new DocumentForm({ own: true }, go);
+    const go = vi.fn(), form = new DocumentForm({ whose: "mine" }, go);
     frame(form.node);
     document.querySelector<HTMLInputElement>("#doc-title")!.value = " New ";
     document.querySelector<HTMLInputElement>("#doc-tags")!.value = "a, b";
@@ -159,7 +159,7 @@ describe("the form", () => {
   it("adds files one by one; what cannot be read says what can", async () => {
     let n = 0;
     const asked = server({ [`POST ${kb}/documents`]: () => (++n === 1 ? { status: 415, body: { detail: "no", error: { code: "unsupported_media_type" } } } : { status: 201, body: doc("doc_2", "Queues") }) });
-    const form = new DocumentForm({ own: true }, vi.fn());
+    const form = new DocumentForm({ whose: "mine" }, vi.fn());
     frame(form.node);
     form.attach([new File(["x"], "a.mp4"), new File(["# Queues"], "q.md")]);
     await settle(12);
