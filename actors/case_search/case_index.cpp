@@ -2,6 +2,7 @@
 #include "actors/case_search/case_index.hpp"
 
 #include "actors/evidence/line_header.hpp"
+#include "actors/evidence/line_splitter.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/logging.hpp"
 #include "protocol/base/text.hpp"
@@ -14,16 +15,17 @@
 
 namespace fm::case_search {
 namespace {
-constexpr std::uint64_t piece_bytes = 1U << 20;
+constexpr std::uint64_t piece_bytes = 1U << 20, version = 2;
 constexpr std::size_t tail_bytes = 16, embed_batch = 32, embedded_text_bytes_max = 4'096;
 
 std::string folder(const case_file& f) { return "cases/" + f.in_case.value + "/" + f.id + "/"; }
+std::string text_key(const case_file& f, bool extracted) { return extracted ? index_key(f) : bytes_key(f, true); }
 failure damaged() { return make_unavailable("A search index is damaged; it is made anew."); }
 
-/// The lines of a blob, read in pieces. A line longer than `longest` comes in pieces of its own.
+/// The lines of a text, read in pieces. A line longer than `longest` comes in pieces of its own.
 class line_reader {
 public:
-  line_reader(const blob_store& blobs, std::string key, std::uint64_t size, std::size_t longest) : blobs_(blobs), key_(std::move(key)), size_(size), longest_(longest) {}
+  line_reader(segment_bytes bytes, std::uint64_t size, std::size_t longest) : bytes_(std::move(bytes)), size_(size), longest_(longest) {}
 
   struct line {
     std::string_view text; ///< without its newline
@@ -49,7 +51,7 @@ public:
           return std::optional<line>{};
         return taken(rest, rest.size(), true);
       }
-      auto more = blobs_.read(key_, read_, std::min(piece_bytes, size_ - read_));
+      auto more = bytes_(read_, std::min(piece_bytes, size_ - read_));
       if (!more)
         return more.error();
       if (more->empty())
@@ -68,8 +70,8 @@ private:
     at_ += bytes;
     return std::optional{l};
   }
-  const blob_store& blobs_;
-  std::string key_, buffer_;
+  segment_bytes bytes_;
+  std::string buffer_;
   std::uint64_t size_, read_ = 0, base_ = 0;
   std::size_t at_ = 0, longest_;
 };
@@ -94,12 +96,12 @@ struct telling {
   std::uint32_t bytes = 0;
 };
 
-outcome<done_t> write_vectors(blob_store& blobs, const case_file& f, const std::vector<telling>& chosen, embedder& model) {
+outcome<done_t> write_vectors(blob_store& blobs, const case_file& f, bool extracted, const std::vector<telling>& chosen, embedder& model) {
   std::string out;
   json_writer w{out};
   w.begin_object().member("v", 1).member("embedder", model.name()).member("dimension", model.dimension()).member("count", chosen.size()).end_object();
   out += "\n";
-  const auto key = bytes_key(f, true);
+  const auto key = text_key(f, extracted);
   for (std::size_t at = 0; at < chosen.size(); at += embed_batch) {
     std::vector<std::string> texts;
     const auto upto = std::min(chosen.size(), at + embed_batch);
@@ -140,8 +142,10 @@ void keep_most_telling(std::vector<telling>& all, std::size_t most) {
 /// Blocks and segments of one file as its lines come.
 class builder {
 public:
-  builder(blob_writer& out, const index_settings& settings) : out_(out), settings_(settings) {}
+  /// `offset`: what stands in the index before its segments.
+  builder(blob_writer& out, const index_settings& settings, std::uint64_t offset) : out_(out), settings_(settings), offset_(offset) {}
   std::vector<telling> chosen;
+  std::uint64_t lines() const { return line_; }
 
   outcome<done_t> add(std::string_view clean, std::uint64_t clean_begin, std::uint64_t clean_end, std::optional<std::pair<std::uint64_t, std::uint64_t>> raw, bool same_line) {
     if (open_.lines > 0 && clean_end - open_.clean_begin > settings_.block_bytes)
@@ -174,16 +178,19 @@ public:
     return done;
   }
 
-  outcome<done_t> finish() {
+  outcome<done_t> finish(const extracted_text& extracted, bool returns) {
     if (auto r = close_block(); !r)
       return r;
     if (auto r = close_segment(); !r)
       return r;
     std::string directory;
     json_writer w{directory};
-    w.begin_object().member("v", 1).member("lines", line_).key("segments").begin_array();
+    w.begin_object().member("v", version).member("lines", line_).member("extracted", !extracted.text.empty()).member("returns", returns).key("segments").begin_array();
     for (auto& [at, size] : segments_)
       w.begin_object().member("at", at).member("size", size).end_object();
+    w.end_array().key("parts").begin_array();
+    for (auto& p : extracted.parts)
+      w.begin_object().member("name", p.name).member("begin", p.begin).member("line", p.line_first).end_object();
     w.end_array().end_object();
     char tail[tail_bytes + 1];
     std::snprintf(tail, sizeof tail, "%016zx", directory.size());
@@ -197,7 +204,7 @@ private:
     places_.push_back({0, static_cast<std::uint32_t>(segments_.size()), static_cast<std::uint32_t>(writer_.blocks()), open_.clean_begin, open_.clean_bytes});
     writer_.end_block(open_);
     open_ = {};
-    return text_bytes_ >= settings_.segment_bytes ? close_segment() : outcome<done_t>{done};
+    return text_bytes_ >= settings_.segment_bytes || writer_.words() >= settings_.segment_words ? close_segment() : outcome<done_t>{done};
   }
   outcome<done_t> close_segment() {
     if (writer_.blocks() == 0)
@@ -222,35 +229,56 @@ private:
   segment_writer writer_;
   block open_;
   bool raw_known_ = true;
-  std::uint64_t line_ = 0, offset_ = 0, text_bytes_ = 0;
+  std::uint64_t offset_, line_ = 0, text_bytes_ = 0;
   std::int64_t carried_ = no_time;
   std::vector<telling> places_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> segments_;
 };
 } // namespace
 
-bool is_searchable(const case_file& f) { return f.redaction != "opaque"; }
+bool needs_extraction(const case_file& f) { return f.redaction == "opaque" || f.data_type == "visual_evidence"; }
 std::string index_key(const case_file& f) { return folder(f) + "search.index"; }
 std::string vectors_key(const case_file& f) { return folder(f) + "search.vectors"; }
 std::string bytes_key(const case_file& f, bool sanitized) { return folder(f) + (sanitized && f.redaction == "copy" ? "sanitized" : "content"); }
 
-outcome<done_t> build_index(blob_store& blobs, const case_file& f, embedder* model, const index_settings& settings) {
+outcome<done_t> build_index(blob_store& blobs, const case_file& f, embedder* model, const index_settings& settings, const text_extractor& extract) {
   const bool copy = f.redaction == "copy";
+  auto begin = blobs.read(bytes_key(f, false), 0, 64U << 10);
+  if (!begin)
+    return begin.error();
+  const bool binary = needs_extraction(f) || begin->substr(0, 4'096).find('\0') != std::string::npos;
+  const bool returns = !binary && evidence::ends_with_returns(*begin); // as its analysis counts its lines
+  extracted_text extracted;
+  if (binary && extract) {
+    auto made = extract(f);
+    if (!made)
+      return made.error();
+    extracted = std::move(*made);
+  }
   auto writer = blobs.put(index_key(f), "application/octet-stream");
   if (!writer)
     return writer.error();
-  builder b{**writer, settings};
-  const auto size = copy ? f.sanitized_bytes : f.bytes;
-  auto begin = blobs.read(bytes_key(f, true), 0, 4'096);
-  if (!begin)
-    return begin.error();
-  if (begin->find('\0') == std::string::npos) { // else it is no text, and has an empty index
-    line_reader clean{blobs, bytes_key(f, true), size, settings.block_bytes};
+  if (!extracted.text.empty())
+    if (auto w = (*writer)->write(extracted.text); !w)
+      return w.error();
+  builder b{**writer, settings, extracted.text.size()};
+  if (!binary || !extracted.text.empty()) { // else it is no text, and has an empty index
+    const auto stored = [&](bool clean) {
+      return segment_bytes{[&blobs, returns, key = bytes_key(f, clean)](std::uint64_t at, std::uint64_t n) {
+        auto bytes = blobs.read(key, at, n);
+        if (bytes && returns)
+          evidence::returns_to_feeds(*bytes);
+        return bytes;
+      }};
+    };
+    line_reader clean{binary ? segment_bytes{[&](std::uint64_t at, std::uint64_t n) { return outcome<std::string>{extracted.text.substr(at, n)}; }} : stored(true),
+                      binary ? extracted.text.size() : copy ? f.sanitized_bytes : f.bytes, settings.block_bytes};
     // Only where a line begins and ends is asked of the raw bytes; a long one comes in pieces all the same.
     std::optional<line_reader> raw;
-    if (copy)
-      raw.emplace(blobs, bytes_key(f, false), f.bytes, settings.block_bytes);
+    if (copy && !binary)
+      raw.emplace(stored(false), f.bytes, settings.block_bytes);
     bool inside = false;
+    std::size_t part = 0;
     for (;;) {
       auto l = clean.next();
       if (!l)
@@ -273,18 +301,20 @@ outcome<done_t> build_index(blob_store& blobs, const case_file& f, embedder* mod
             return make_unavailable("A file and its copy have different lines.");
         }
       }
+      for (; part < extracted.parts.size() && extracted.parts[part].begin <= line.begin; ++part)
+        extracted.parts[part].line_first = b.lines() + (inside ? 0 : 1);
       if (auto added = b.add(line.text, line.begin, line.begin + line.text.size(), own, inside); !added)
         return added.error();
       inside = !line.ends;
     }
   }
-  if (auto r = b.finish(); !r)
+  if (auto r = b.finish(extracted, returns); !r)
     return r;
   if (auto r = (*writer)->finish(); !r)
     return r.error();
   if (model == nullptr || b.chosen.empty())
     return done;
-  if (auto r = write_vectors(blobs, f, b.chosen, *model); !r)
+  if (auto r = write_vectors(blobs, f, !extracted.text.empty(), b.chosen, *model); !r)
     log::debug("case_search", "file " + f.id + " is found by words only until it is embedded: " + r.error().detail);
   return done;
 }
@@ -308,11 +338,21 @@ outcome<file_index> open_index(const blob_store& blobs, const case_file& f) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   simdjson::dom::array segments;
-  std::uint64_t version = 0;
-  if (parser.parse(directory->data(), directory->size()).get(root) != simdjson::SUCCESS || root["v"].get_uint64().get(version) != simdjson::SUCCESS || version != 1 ||
-      root["segments"].get_array().get(segments) != simdjson::SUCCESS)
-    return damaged();
+  simdjson::dom::array parts;
+  std::uint64_t written = 0;
   file_index out;
+  if (parser.parse(directory->data(), directory->size()).get(root) != simdjson::SUCCESS || root["v"].get_uint64().get(written) != simdjson::SUCCESS || written != version ||
+      root["segments"].get_array().get(segments) != simdjson::SUCCESS || root["parts"].get_array().get(parts) != simdjson::SUCCESS ||
+      root["extracted"].get_bool().get(out.extracted) != simdjson::SUCCESS || root["returns"].get_bool().get(out.returns) != simdjson::SUCCESS)
+    return damaged();
+  for (const auto p : parts) {
+    text_part one;
+    std::string_view name;
+    if (p["name"].get_string().get(name) != simdjson::SUCCESS || p["begin"].get_uint64().get(one.begin) != simdjson::SUCCESS || p["line"].get_uint64().get(one.line_first) != simdjson::SUCCESS)
+      return damaged();
+    one.name = name;
+    out.parts.push_back(std::move(one));
+  }
   for (const auto s : segments) {
     std::uint64_t at = 0, size = 0;
     if (s["at"].get_uint64().get(at) != simdjson::SUCCESS || s["size"].get_uint64().get(size) != simdjson::SUCCESS || at > info->size || size > info->size - at)
@@ -333,7 +373,7 @@ outcome<file_index> open_index(const blob_store& blobs, const case_file& f) {
   return out;
 }
 
-outcome<done_t> build_vectors(blob_store& blobs, const case_file& f, embedder& model) {
+outcome<done_t> build_vectors(blob_store& blobs, const case_file& f, embedder& model, const index_settings& settings) {
   auto index = open_index(blobs, f);
   if (!index)
     return index.error();
@@ -347,9 +387,9 @@ outcome<done_t> build_vectors(blob_store& blobs, const case_file& f, embedder& m
       const auto& b = (*blocks)[i];
       all.push_back({static_cast<double>(b.tokens) + ((b.levels & 0x30U) != 0 ? 1e6 : 0.0), static_cast<std::uint32_t>(s.number), static_cast<std::uint32_t>(i), b.clean_begin, b.clean_bytes});
     }
-    keep_most_telling(all, index_settings{}.vectors_max);
+    keep_most_telling(all, settings.vectors_max);
   }
-  return write_vectors(blobs, f, all, model);
+  return write_vectors(blobs, f, index->extracted, all, model);
 }
 
 outcome<std::vector<like_block>> like_blocks(const blob_store& blobs, const case_file& f, const std::string& embedder_name, const std::vector<float>& question) {

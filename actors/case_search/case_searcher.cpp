@@ -2,6 +2,7 @@
 #include "actors/case_search/case_searcher.hpp"
 
 #include "actors/evidence/line_header.hpp"
+#include "actors/evidence/line_splitter.hpp"
 #include "actors/search/full_text_index.hpp"
 #include "protocol/base/logging.hpp"
 #include "protocol/base/text.hpp"
@@ -152,12 +153,12 @@ struct case_searcher::state {
     std::lock_guard one{gate(f)};
     if (auto there = cs::open_index(*deps.blobs, f))
       return done;
-    auto made = cs::build_index(*deps.blobs, f, model.get(), settings.index);
+    auto made = cs::build_index(*deps.blobs, f, model.get(), settings.index, deps.extract);
     return made ? forget_if_gone(f) : made;
   }
   outcome<done_t> make_vectors(const case_file& f) {
     std::lock_guard one{gate(f)};
-    auto made = cs::build_vectors(*deps.blobs, f, *model);
+    auto made = cs::build_vectors(*deps.blobs, f, *model, settings.index);
     return made ? forget_if_gone(f) : made;
   }
   /// A file that was removed while it was indexed takes its index with it.
@@ -236,7 +237,7 @@ outcome<std::uint64_t> case_searcher::index(const case_id& id) {
     return files.error();
   std::uint64_t made = 0;
   for (auto& f : *files) {
-    if (!cs::is_searchable(f))
+    if (cs::needs_extraction(f) && !s.deps.extract)
       continue;
     const bool there = cs::open_index(*s.deps.blobs, f).has_value();
     if (auto r = s.make_index(f); !r && r.error().code != errc::not_found)
@@ -292,10 +293,10 @@ outcome<case_search_page> case_searcher::search(const case_id& id, const case_se
       return all.error();
     std::uint64_t made_bytes = 0;
     for (auto& f : *all) {
-      if (!cs::is_searchable(f) || (!query.file_id.empty() && f.id != query.file_id) || (!query.data_type.empty() && f.data_type != query.data_type))
+      if ((cs::needs_extraction(f) && !s.deps.extract) || (!query.file_id.empty() && f.id != query.file_id) || (!query.data_type.empty() && f.data_type != query.data_type))
         continue;
       auto index = cs::open_index(*s.deps.blobs, f);
-      if (!index && made_bytes + f.bytes <= s.settings.indexed_at_once_bytes) {
+      if (!index && !cs::needs_extraction(f) && made_bytes + f.bytes <= s.settings.indexed_at_once_bytes) {
         made_bytes += f.bytes;
         if (index.error().code != errc::not_found)
           (void)s.deps.blobs->remove(cs::index_key(f)); // damaged
@@ -433,11 +434,14 @@ outcome<case_search_page> case_searcher::search(const case_id& id, const case_se
   };
   const auto read_block = [&](const candidate& c, bool one_line, std::vector<scored>& out) -> outcome<done_t> {
     const auto& f = files[c.file];
-    const bool own = f.redaction != "copy" || (raw(f) && c.block.raw_bytes > 0) || (raw(f) && c.block.clean_bytes == 0);
+    const auto& index = indexes[c.file];
+    const bool own = !index.extracted && (f.redaction != "copy" || (raw(f) && c.block.raw_bytes > 0) || (raw(f) && c.block.clean_bytes == 0));
     const auto begin = own ? c.block.raw_begin : c.block.clean_begin;
-    auto bytes = s.deps.blobs->read(cs::bytes_key(f, !own), begin, own ? c.block.raw_bytes : c.block.clean_bytes);
+    auto bytes = s.deps.blobs->read(index.extracted ? cs::index_key(f) : cs::bytes_key(f, !own), begin, own ? c.block.raw_bytes : c.block.clean_bytes);
     if (!bytes)
       return bytes.error().code == errc::not_found ? outcome<done_t>{done} : bytes.error(); // removed meanwhile
+    if (index.returns)
+      evidence::returns_to_feeds(*bytes);
     const auto lines = lines_of(*bytes);
     std::optional<std::int64_t> stamp;
     std::optional<scored> top;
@@ -461,6 +465,11 @@ outcome<case_search_page> case_searcher::search(const case_id& id, const case_se
       h.file_name = f.name;
       h.data_type = f.data_type;
       h.sanitized = f.redaction == "copy" && !own;
+      h.extracted = index.extracted;
+      if (auto part = std::partition_point(index.parts.begin(), index.parts.end(), [&](auto& p) { return p.line_first <= number; }); part != index.parts.begin()) {
+        h.part = std::prev(part)->name;
+        h.part_line = number - std::prev(part)->line_first + 1;
+      }
       fill_text(h, *bytes, lines, i, begin, c.block.line_first, m);
       if (header.level != evidence::severity::none)
         h.level = std::string{evidence::name_of(header.level)};

@@ -33,6 +33,7 @@ struct case_search_deps {
   embedder_ptr model; ///< null = by words alone
   clock_ptr clock;
   std::function<outcome<std::vector<case_file>>(const case_id&)> files;
+  case_search::text_extractor extract; ///< null = only files whose bytes are text are searched
 };
 
 class case_searcher {

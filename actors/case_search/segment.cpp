@@ -4,13 +4,14 @@
 #include "actors/search/words.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
+#include <cstring>
 
 namespace fm::case_search {
 namespace {
 constexpr std::string_view magic = "FMCS0001";
 constexpr std::size_t head_bytes = 8 + 5 * 8, block_bytes = 8 + 4 + 8 + 4 + 8 + 4 + 4 + 1 + 8 + 8, page_bytes = 4'096;
+constexpr std::uint32_t line_tokens_max = 100'000;
 constexpr std::size_t pages_scanned_max = 4, prefix_bytes_min = 3;
 constexpr std::uint64_t blocks_max = 1U << 20, table_bytes_max = 64U << 20, list_bytes_max = 16U << 20;
 
@@ -72,42 +73,129 @@ struct taker {
   }
 };
 
+/// Of bytes that are all there, eight at a time: words are short, and each one of a text passes here.
+std::uint32_t hash_of(std::string_view word) {
+  std::uint64_t h = 0x9E3779B97F4A7C15ULL ^ word.size();
+  for (; !word.empty(); word.remove_prefix(std::min<std::size_t>(8, word.size()))) {
+    std::uint64_t piece = 0;
+    std::memcpy(&piece, word.data(), std::min<std::size_t>(8, word.size()));
+    h = (h ^ piece) * 0xff51afd7ed558ccdULL;
+    h ^= h >> 32U;
+  }
+  return static_cast<std::uint32_t>(h ^ (h >> 29U));
+}
+
+/// Its first eight bytes as a number that sorts as they do.
+std::uint64_t sort_key(std::string_view word) {
+  std::uint64_t key = 0;
+  for (std::size_t i = 0; i < 8; ++i)
+    key = key << 8U | (i < word.size() ? static_cast<unsigned char>(word[i]) : 0U);
+  return key;
+}
+
 bool has_digit(std::string_view word) { return std::any_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; }); }
 } // namespace
 
-void segment_writer::add_line(std::string_view clean) {
-  tokens_of(clean, scratch_);
-  const auto now = static_cast<std::uint32_t>(blocks_.size());
-  for (auto& t : scratch_) {
-    auto& list = postings_[t.text];
-    if (list.empty() || list.back().block != now)
-      list.push_back({now, 0});
-    ++list.back().count;
+void segment_writer::grow() {
+  std::vector<cell> larger(std::max<std::size_t>(1'024, table_.size() * 2));
+  for (auto& c : table_)
+    if (c.number != 0) {
+      auto at = c.hash & (larger.size() - 1);
+      while (larger[at].number != 0)
+        at = (at + 1) & (larger.size() - 1);
+      larger[at] = c;
+    }
+  table_ = std::move(larger);
+}
+
+void segment_writer::count(std::string_view lower, std::uint32_t hash) {
+  if ((words_.size() + 1) * 2 > table_.size())
+    grow();
+  auto at = hash & (table_.size() - 1);
+  for (; table_[at].number != 0; at = (at + 1) & (table_.size() - 1))
+    if (table_[at].hash == hash && text(words_[table_[at].number - 1]) == lower)
+      break;
+  if (table_[at].number == 0) {
+    words_.push_back({static_cast<std::uint32_t>(letters_.size()), 0, 0, static_cast<std::uint8_t>(lower.size())});
+    letters_ += lower;
+    table_[at] = {hash, static_cast<std::uint32_t>(words_.size())};
   }
-  open_tokens_ += static_cast<std::uint32_t>(scratch_.size());
+  const auto number = table_[at].number - 1;
+  if (words_[number].open++ == 0)
+    open_.push_back(number);
+}
+
+void segment_writer::add_line(std::string_view clean) {
+  // The table is larger than the processor's caches: some words are read before the first of them is looked up.
+  struct {
+    char lower[token_bytes_max];
+    std::uint32_t hash;
+    std::uint8_t size;
+  } ahead[16];
+  std::size_t waiting = 0;
+  std::uint32_t tokens = 0;
+  const auto look_up = [&] {
+    for (std::size_t i = 0; i < waiting; ++i)
+      count({ahead[i].lower, ahead[i].size}, ahead[i].hash);
+    waiting = 0;
+  };
+  each_token(clean, [&](std::size_t begin, std::size_t end, bool) {
+    auto& next = ahead[waiting++];
+    const auto size = std::min(end - begin, token_bytes_max);
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto c = clean[begin + i];
+      next.lower[i] = (letter::kind(c) & letter::upper) != 0 ? static_cast<char>(c | 0x20) : c;
+    }
+    next.size = static_cast<std::uint8_t>(size);
+    next.hash = hash_of({next.lower, size});
+    if (!table_.empty())
+      __builtin_prefetch(&table_[next.hash & (table_.size() - 1)]);
+    if (waiting == std::size(ahead))
+      look_up();
+    return ++tokens < line_tokens_max;
+  });
+  look_up();
+  open_tokens_ += tokens;
 }
 
 void segment_writer::end_block(block b) {
+  const auto now = static_cast<std::uint32_t>(blocks_.size());
+  for (const auto number : open_) {
+    auto& w = words_[number];
+    ++w.blocks;
+    postings_.push_back({number, now, w.open});
+    w.open = 0;
+  }
+  open_.clear();
   b.tokens = open_tokens_;
   open_tokens_ = 0;
   blocks_.push_back(b);
 }
 
 std::vector<double> segment_writer::weights() const {
-  std::vector<double> out(blocks_.size(), 0.0);
+  std::vector<double> of_word(words_.size(), 0.0), out(blocks_.size(), 0.0);
   const auto n = static_cast<double>(blocks_.size());
-  for (auto& [word, list] : postings_)
-    if (word.size() >= 3 && !has_digit(word))
-      for (auto& p : list)
-        out[p.block] += std::log(1.0 + n / static_cast<double>(list.size()));
+  for (std::size_t i = 0; i < words_.size(); ++i)
+    if (words_[i].size >= 3 && words_[i].blocks > 0 && !has_digit(text(words_[i])))
+      of_word[i] = std::log(1.0 + n / static_cast<double>(words_[i].blocks));
+  for (auto& p : postings_)
+    out[p.block] += of_word[p.number];
   return out;
 }
 
 std::string segment_writer::finish() {
-  std::vector<const std::pair<const std::string, std::vector<posting>>*> words;
-  for (auto& entry : postings_)
-    words.push_back(&entry);
-  std::sort(words.begin(), words.end(), [](auto* a, auto* b) { return a->first < b->first; });
+  // Postings by word, still in order of the blocks: where each word's begin is known from how many it has.
+  std::vector<std::uint32_t> ends(words_.size() + 1, 0);
+  for (std::size_t i = 0; i < words_.size(); ++i)
+    ends[i + 1] = ends[i] + words_[i].blocks;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> lists(postings_.size()); ///< block and count
+  for (auto& p : postings_)
+    lists[ends[p.number]++] = {p.block, p.count};
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
+  order.reserve(words_.size());
+  for (std::uint32_t i = 0; i < words_.size(); ++i)
+    order.emplace_back(sort_key(text(words_[i])), i);
+  std::sort(order.begin(), order.end(), [&](auto& a, auto& b) { return a.first != b.first ? a.first < b.first : text(words_[a.second]) < text(words_[b.second]); });
   std::string out, pages, table;
   out.resize(head_bytes);
   std::uint64_t tokens = 0;
@@ -131,7 +219,8 @@ std::string segment_writer::finish() {
     std::uint32_t bytes;
   };
   std::vector<place> places;
-  std::string page, before, list;
+  std::string page, list;
+  std::string_view before;
   const auto close = [&] {
     if (places.empty() || page.empty())
       return;
@@ -139,27 +228,29 @@ std::string segment_writer::finish() {
     pages += page;
     page.clear();
   };
-  for (auto* entry : words) {
+  for (auto& [key, number] : order) {
+    const auto& w = words_[number];
+    const auto name = text(w);
     if (page.size() >= page_bytes)
       close();
     if (page.empty()) {
-      places.push_back({pages.size(), out.size() - lists_begin, entry->first, 0});
-      before.clear();
+      places.push_back({pages.size(), out.size() - lists_begin, std::string{name}, 0});
+      before = {};
     }
     list.clear();
     std::uint32_t last = 0;
-    for (auto& p : entry->second) {
-      put_varint(list, p.block - last);
-      put_varint(list, p.count);
-      last = p.block;
+    for (auto i = ends[number] - w.blocks; i < ends[number]; ++i) { // `ends` was moved on while they were filled in
+      put_varint(list, lists[i].first - last);
+      put_varint(list, lists[i].second);
+      last = lists[i].first;
     }
-    const auto shared = static_cast<std::size_t>(std::mismatch(before.begin(), before.end(), entry->first.begin(), entry->first.end()).first - before.begin());
+    const auto shared = static_cast<std::size_t>(std::mismatch(before.begin(), before.end(), name.begin(), name.end()).first - before.begin());
     put_varint(page, shared);
-    put_varint(page, entry->first.size() - shared);
-    page.append(entry->first, shared);
-    put_varint(page, entry->second.size());
+    put_varint(page, name.size() - shared);
+    page += name.substr(shared);
+    put_varint(page, w.blocks);
     put_varint(page, list.size());
-    before = entry->first;
+    before = name;
     out += list;
   }
   close();

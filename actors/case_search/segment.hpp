@@ -16,7 +16,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace fm::case_search {
@@ -44,19 +43,34 @@ public:
   /// Ends a block; its tokens are counted here.
   void end_block(block b);
   std::size_t blocks() const { return blocks_.size(); }
+  /// Different ones; what the writer holds grows with them.
+  std::size_t words() const { return words_.size(); }
   /// How much a block says that others of the segment do not, by words without digits; larger = more.
   std::vector<double> weights() const;
   /// The segment's bytes; the writer is empty afterwards.
   std::string finish();
 
 private:
-  struct posting {
-    std::uint32_t block, count;
+  struct word {
+    std::uint32_t at, blocks, open; ///< where its letters are; in how many blocks it is; how often in the open one
+    std::uint8_t size;
   };
+  struct cell {
+    std::uint32_t hash = 0, number = 0; ///< of the word, from 1; 0 = free
+  };
+  struct posting {
+    std::uint32_t number, block, count;
+  };
+  std::string_view text(const word& w) const { return std::string_view{letters_}.substr(w.at, w.size); }
+  void count(std::string_view lower, std::uint32_t hash);
+  void grow();
   std::vector<block> blocks_;
-  std::unordered_map<std::string, std::vector<posting>> postings_;
+  std::string letters_; ///< of all words
+  std::vector<word> words_;
+  std::vector<cell> table_; ///< open addressing, a power of two, at most half full
+  std::vector<std::uint32_t> open_;
+  std::vector<posting> postings_; ///< in order of the blocks
   std::uint32_t open_tokens_ = 0;
-  std::vector<token> scratch_;
 };
 
 /// Bytes of the segment: `length` from `offset`; a failure is handed on.

@@ -5,45 +5,22 @@
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 namespace fm::case_search {
 namespace {
 constexpr std::size_t words_max = 16, needles_max = 8, prefix_bytes_min = 3;
 
-bool in_word(unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c >= 0x80; }
-bool upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool lower(char c) { return c >= 'a' && c <= 'z'; }
+bool in_word(char c) { return (letter::kind(c) & letter::in_word) != 0; }
 } // namespace
 
 void tokens_of(std::string_view text, std::vector<token>& out, std::size_t most) {
   out.clear();
-  const auto add = [&](std::size_t begin, std::size_t end, bool part) {
-    if (out.size() < most && end > begin)
-      out.push_back({ascii_lower(text.substr(begin, std::min(end - begin, token_bytes_max))), begin, end, part});
-  };
-  for (std::size_t i = 0; i < text.size() && out.size() < most;) {
-    if (!in_word(static_cast<unsigned char>(text[i]))) {
-      ++i;
-      continue;
-    }
-    const auto begin = i;
-    bool joined = false;
-    while (i < text.size() && in_word(static_cast<unsigned char>(text[i]))) {
-      joined = joined || text[i] == '_' || (i > begin && upper(text[i]) && lower(text[i - 1]));
-      ++i;
-    }
-    add(begin, i, false);
-    if (!joined || i - begin > token_bytes_max)
-      continue;
-    auto start = begin;
-    for (auto at = begin + 1; at <= i; ++at)
-      if (at == i || text[at] == '_' || (upper(text[at]) && lower(text[at - 1]))) {
-        if (at > start + 1 && at - start < i - begin)
-          add(start, at, true);
-        start = at < i && text[at] == '_' ? at + 1 : at;
-      }
-  }
+  each_token(text, [&](std::size_t begin, std::size_t end, bool part) {
+    if (out.size() >= most)
+      return false;
+    out.push_back({ascii_lower(text.substr(begin, std::min(end - begin, token_bytes_max))), begin, end, part});
+    return true;
+  });
 }
 
 question question_of(std::string_view text) {
@@ -64,11 +41,11 @@ question question_of(std::string_view text) {
       break;
     const auto to = std::min(rest.find_first_of(" \t\r\n", from), rest.size());
     auto piece = rest.substr(from, to - from);
-    while (!piece.empty() && !in_word(static_cast<unsigned char>(piece.back())))
+    while (!piece.empty() && !in_word(piece.back()))
       piece.remove_suffix(1);
-    while (!piece.empty() && !in_word(static_cast<unsigned char>(piece.front())))
+    while (!piece.empty() && !in_word(piece.front()))
       piece.remove_prefix(1);
-    if (std::any_of(piece.begin(), piece.end(), [](char c) { return !in_word(static_cast<unsigned char>(c)); }))
+    if (std::any_of(piece.begin(), piece.end(), [](char c) { return !in_word(c); }))
       out.needles.push_back(ascii_lower(piece));
     rest.remove_prefix(to);
   }

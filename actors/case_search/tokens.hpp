@@ -2,7 +2,9 @@
 // stemmed: the index holds what is there, and a question is widened when it is asked. Pure, any bytes.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +12,48 @@
 namespace fm::case_search {
 
 constexpr std::size_t token_bytes_max = 64; ///< longer runs are cut
+
+/// What a byte is to a word; beyond ASCII all of them belong to one.
+namespace letter {
+enum : std::uint8_t { in_word = 1, upper = 2, lower = 4 };
+constexpr std::array<std::uint8_t, 256> kinds = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (unsigned c = 0; c < 256; ++c) {
+    const bool big = c >= 'A' && c <= 'Z', small = c >= 'a' && c <= 'z';
+    out[c] = static_cast<std::uint8_t>((big || small || (c >= '0' && c <= '9') || c == '_' || c >= 0x80 ? in_word : 0) | (big ? upper : 0) | (small ? lower : 0));
+  }
+  return out;
+}();
+constexpr std::uint8_t kind(char c) { return kinds[static_cast<unsigned char>(c)]; }
+} // namespace letter
+
+/// Calls take(begin, end, part) for every token, in order, while it returns true.
+template <class Take>
+void each_token(std::string_view text, Take&& take) {
+  using letter::kind;
+  for (std::size_t i = 0; i < text.size();) {
+    if ((kind(text[i]) & letter::in_word) == 0) {
+      ++i;
+      continue;
+    }
+    const auto begin = i;
+    bool joined = false;
+    std::uint8_t before = 0;
+    for (std::uint8_t now = 0; i < text.size() && ((now = kind(text[i])) & letter::in_word) != 0; ++i, before = now)
+      joined = joined || text[i] == '_' || ((now & letter::upper) != 0 && (before & letter::lower) != 0);
+    if (!take(begin, i, false))
+      return;
+    if (!joined || i - begin > token_bytes_max)
+      continue;
+    auto start = begin;
+    for (auto at = begin + 1; at <= i; ++at)
+      if (at == i || text[at] == '_' || ((kind(text[at]) & letter::upper) != 0 && (kind(text[at - 1]) & letter::lower) != 0)) {
+        if (at > start + 1 && at - start < i - begin && !take(start, at, true))
+          return;
+        start = at < i && text[at] == '_' ? at + 1 : at;
+      }
+  }
+}
 
 struct token {
   std::string text; ///< lower case

@@ -12,10 +12,12 @@ constexpr std::int64_t deepest = 1'000; ///< offset + limit: what lies deeper is
 void write_hit(json_writer& w, const case_search_hit& h) {
   w.begin_object().member("source", h.source);
   if (h.source == "file")
-    w.member("file_id", h.file_id).member("filename", h.file_name).member("data_type", h.data_type).member("form", h.sanitized ? "sanitized" : "raw");
+    w.member("file_id", h.file_id).member("filename", h.file_name).member("data_type", h.data_type).member("form", h.extracted ? "text" : h.sanitized ? "sanitized" : "raw");
   else
     w.member("message_id", h.message_id).member("role", h.message_role);
   w.member("line", h.line).member("begin", h.begin).member("end", h.end).member("text", h.text);
+  if (!h.part.empty())
+    w.member("part", h.part).member("part_line", h.part_line);
   w.key("highlights").begin_array();
   for (auto& [from, to] : h.highlights)
     w.begin_object().member("begin", from).member("end", to).end_object();

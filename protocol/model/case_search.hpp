@@ -33,6 +33,9 @@ struct case_search_hit {
   std::uint64_t line_first = 0, line_last = 0, snippet_begin = 0, snippet_end = 0; ///< with the lines around it
   std::string snippet;
   bool sanitized = false; ///< the bytes are those of the copy without personal data and secrets
+  bool extracted = false; ///< lines and bytes are those of the text that was taken out of the file (picture, PDF, archive)
+  std::string part;            ///< of that text: a path in an archive, a page; may be empty
+  std::uint64_t part_line = 0; ///< counted from the part's begin
   std::string level;      ///< of the line, when it has one
   std::optional<timestamp> at; ///< of the line's own stamp, or when the message was said
   double score = 0;       ///< fused rank, best first

@@ -56,6 +56,7 @@ struct case_search_test : testing::Test {
   std::shared_ptr<moody_embedder> model = std::make_shared<moody_embedder>();
   std::vector<case_file> files;
   case_search_settings settings;
+  cs::text_extractor extract;
   std::unique_ptr<case_searcher> searcher;
   const case_id id{"case_0123456789ab"};
 
@@ -67,7 +68,7 @@ struct case_search_test : testing::Test {
   }
   void restart() {
     searcher = std::make_unique<case_searcher>(settings, case_search_deps{blobs, storage.cases, model, system_clock_source(),
-                                                                          [this](const case_id&) { return outcome<std::vector<case_file>>{files}; }});
+                                                                          [this](const case_id&) { return outcome<std::vector<case_file>>{files}; }, extract});
   }
   case_file& add(const std::string& name, const std::string& raw, const std::string& clean = {}, const std::string& type = "logs_and_errors") {
     case_file f;
@@ -248,6 +249,86 @@ TEST_F(case_search_test, PicturesAndBinaryFilesAreNotSearched) {
   const auto page = find("timeout");
   EXPECT_TRUE(page.hits.empty());
   EXPECT_EQ(page.files_searched, 1U);
+}
+
+/// What stands in an archive: two files, the second one with a page's name.
+cs::extracted_text text_of_two() {
+  cs::extracted_text t;
+  t.text = "first line of the first\nconnection refused by db-7\n";
+  t.parts = {{"app/db.log", 0}, {"manual.pdf, page 2", t.text.size()}};
+  t.text += "how to restart the quaggatron\nend\n";
+  return t;
+}
+
+TEST_F(case_search_test, TextOfPicturesAndArchivesIsFoundBehindTheSearchWithItsPart) {
+  add("bundle.zip", std::string("PK\x03\x04 packed", 11)).redaction = "opaque";
+  int made = 0;
+  extract = [&](const case_file& f) {
+    ++made;
+    return f.name == "bundle.zip" ? outcome<cs::extracted_text>{text_of_two()} : outcome<cs::extracted_text>{cs::extracted_text{}};
+  };
+  restart();
+  EXPECT_EQ(find("quaggatron").files_waiting, 1U) << "taking text out may take seconds: not while somebody waits";
+  EXPECT_EQ(made, 0);
+  ASSERT_EQ(searcher->index(id).value(), 1U);
+  for (const bool owner : {true, false}) {
+    const auto page = find("quaggatron", owner);
+    ASSERT_EQ(page.hits.size(), 1U);
+    auto& h = page.hits[0];
+    EXPECT_TRUE(h.extracted);
+    EXPECT_EQ(h.text, "how to restart the quaggatron");
+    EXPECT_EQ(h.part, "manual.pdf, page 2");
+    EXPECT_EQ(h.line, 3U);
+    EXPECT_EQ(h.part_line, 1U);
+    EXPECT_EQ(text_of_two().text.substr(h.begin, h.end - h.begin), h.text);
+  }
+  const auto refused = find("refused").hits;
+  ASSERT_FALSE(refused.empty());
+  EXPECT_EQ(refused[0].part, "app/db.log");
+  EXPECT_EQ(refused[0].part_line, 2U);
+  EXPECT_FALSE(find("cannot reach the database").hits.empty()) << "by likeness: its vectors are of the text as well";
+  EXPECT_EQ(find("packed").hits.size(), 0U) << "the bytes themselves are nobody's text";
+}
+
+TEST_F(case_search_test, APictureWithoutTextHasAnEmptyIndexAndAFailureLeavesItWaiting) {
+  add("a.png", std::string("\x89PNG\0", 5), {}, "visual_evidence").redaction = "opaque";
+  extract = [](const case_file&) -> outcome<cs::extracted_text> { return make_unavailable("The store is away."); };
+  restart();
+  EXPECT_FALSE(searcher->index(id));
+  EXPECT_EQ(find("timeout").files_waiting, 1U);
+  extract = [](const case_file&) { return outcome<cs::extracted_text>{cs::extracted_text{}}; };
+  restart();
+  EXPECT_TRUE(searcher->index(id));
+  const auto page = find("timeout");
+  EXPECT_EQ(page.files_waiting, 0U);
+  EXPECT_EQ(page.files_searched, 1U);
+  EXPECT_TRUE(page.hits.empty());
+}
+
+TEST_F(case_search_test, LinesThatEndWithCarriageReturnsAreLinesInBothForms) {
+  add("device.log", "boot ok\rlogin of kim@example.org refused\rlink quagga down\r", "boot ok\nlogin of [email] refused\nlink quagga down\n");
+  for (const bool raw : {true, false}) {
+    const auto page = find("refused", raw);
+    ASSERT_EQ(page.hits.size(), 1U);
+    EXPECT_EQ(page.hits[0].line, 2U);
+    EXPECT_EQ(page.hits[0].text, raw ? "login of kim@example.org refused" : "login of [email] refused");
+    EXPECT_EQ(page.hits[0].begin, 8U);
+    EXPECT_EQ(find("quagga", raw).hits.at(0).line, 3U);
+  }
+}
+
+TEST_F(case_search_test, ManyDifferentWordsEndASegmentEarly) {
+  std::string log;
+  for (int i = 0; i < 3'000; ++i)
+    log += "name" + std::to_string(i) + " seen\n";
+  add("names.log", log);
+  settings.index.segment_words = 500;
+  settings.index.block_bytes = 512;
+  restart();
+  ASSERT_EQ(searcher->index(id).value(), 1U);
+  EXPECT_GE(cs::open_index(*blobs, files[0])->segments.size(), 5U);
+  for (const int i : {0, 777, 1'500, 2'999})
+    EXPECT_EQ(find("name" + std::to_string(i)).hits.at(0).line, static_cast<std::uint64_t>(i) + 1);
 }
 
 TEST_F(case_search_test, LikenessFindsWhatIsSaidInOtherWords) {
