@@ -122,7 +122,102 @@ void describe(std::vector<std::string>& chunks, const analysis& a, std::string_v
   }
 }
 
+constexpr std::size_t names_max = 8, name_bytes_max = 200, words_max = 16;
+bool in_name(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
+
+/// Where `name` stands in `line` and is not a part of a longer one.
+bool holds_name(std::string_view line, std::string_view name) {
+  for (auto at = line.find(name); at != std::string_view::npos; at = line.find(name, at + 1))
+    if ((at == 0 || !in_name(line[at - 1]) || !in_name(name.front())) && (at + name.size() >= line.size() || !in_name(line[at + name.size()]) || !in_name(name.back())))
+      return true;
+  return false;
+}
+
+/// Words that tell a subject from a way of asking.
+std::vector<std::string> subjects_in(std::string_view question) {
+  static constexpr std::string_view asking[] = {"what", "when", "where", "which", "whose", "does", "happened", "happens", "happen", "about", "with", "that", "this", "there", "have", "from", "show", "tell", "find",
+                                                "were", "will", "would", "could", "should", "please", "line", "lines", "file", "files", "case", "into", "then", "been", "look", "know", "said", "says", "mean", "means"};
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < question.size() && out.size() < words_max;) {
+    const auto begin = at;
+    while (at < question.size() && in_name(question[at]))
+      ++at;
+    auto word = ascii_lower(question.substr(begin, at - begin));
+    if (word.size() >= 4 && std::find(std::begin(asking), std::end(asking), word) == std::end(asking) && std::find(out.begin(), out.end(), word) == out.end())
+      out.push_back(std::move(word));
+    at += at == begin ? 1 : 0;
+  }
+  return out;
+}
+
+/// The lines that are about what the question names: all of them hold a name; without names, all of its subjects.
+std::vector<std::size_t> lines_about(const analyst_input& input, const std::vector<std::string>& names) {
+  const auto subjects = names.empty() ? subjects_in(input.question) : std::vector<std::string>{};
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < input.found.size(); ++i) {
+    const auto line = ascii_lower(input.found[i].text);
+    const bool about = names.empty() ? !subjects.empty() && std::all_of(subjects.begin(), subjects.end(), [&](auto& w) { return line.find(w) != std::string::npos; })
+                                     : std::any_of(names.begin(), names.end(), [&](auto& n) { return holds_name(line, n); });
+    if (about && !quotable(input.found[i].text).empty())
+      out.push_back(i);
+  }
+  return out;
+}
+
+std::string place_of(const analyst_line& l) {
+  return (l.part.empty() ? std::string{} : l.part + " in ") + l.file_name + ", line " + std::to_string(l.line);
+}
+
+void quote_lines(std::vector<std::string>& chunks, const analyst_input& input, const std::vector<std::size_t>& cited, const std::vector<std::string>& names) {
+  std::string out = "## What the files of this case say";
+  for (std::size_t i = 0; i < names.size(); ++i)
+    out += (i == 0 ? " about `" : ", `") + names[i] + "`";
+  out += "\n\n" + plural(cited.size(), "line", "lines") + " that fit best, out of a search in all files of the case:\n\n";
+  chunks.push_back(std::move(out));
+  for (const auto i : cited) {
+    const auto& l = input.found[i];
+    auto item = "**" + place_of(l) + "**";
+    if (!l.level.empty() || !l.at.empty())
+      item += " (" + l.level + (l.level.empty() || l.at.empty() ? "" : ", ") + l.at + ")";
+    chunks.push_back(item + "\n\n```\n" + std::string{quotable(l.text)} + "\n```\n\n");
+  }
+}
+
 } // namespace
+
+std::vector<std::string> names_in(std::string_view question) {
+  std::vector<std::string> out;
+  const auto take = [&](std::string_view name) {
+    auto lower = ascii_lower(name);
+    lower.erase(std::remove(lower.begin(), lower.end(), '`'), lower.end());
+    if (out.size() < names_max && !lower.empty() && lower.size() <= name_bytes_max && is_valid_utf8(lower) && lower.find('\n') == std::string::npos && std::find(out.begin(), out.end(), lower) == out.end())
+      out.push_back(std::move(lower));
+  };
+  for (const char mark : {'"', '`'})
+    for (auto from = question.find(mark); from != std::string_view::npos;) {
+      const auto to = question.find(mark, from + 1);
+      if (to == std::string_view::npos)
+        break;
+      if (to > from + 2)
+        take(question.substr(from + 1, to - from - 1));
+      from = question.find(mark, to + 1);
+    }
+  for (std::size_t at = 0; at < question.size();) {
+    const auto from = question.find_first_not_of(" \t\r\n", at);
+    if (from == std::string_view::npos)
+      break;
+    at = std::min(question.find_first_of(" \t\r\n", from), question.size());
+    auto piece = question.substr(from, at - from);
+    while (!piece.empty() && !in_name(piece.back()))
+      piece.remove_suffix(1);
+    while (!piece.empty() && !in_name(piece.front()))
+      piece.remove_prefix(1);
+    const bool digit = std::any_of(piece.begin(), piece.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (piece.size() >= 3 && (digit || piece.find('_') != std::string_view::npos))
+      take(piece);
+  }
+  return out;
+}
 
 analyst_answer answer_builtin(const analyst_input& input) {
   analyst_answer result;
@@ -156,6 +251,17 @@ analyst_answer answer_builtin(const analyst_input& input) {
     if (a.from_ms)
       needs += std::to_string(++n) + ". What changed shortly before " + evidence::render_time(*a.from_ms).substr(a.year_known ? 0 : 5) + " (deploys, configuration, traffic).\n";
     needs += std::to_string(++n) + ". The same kind of log from a time when all was well, to see which patterns are new.\n";
+  } else if (const auto names = names_in(input.question); !(result.cited = lines_about(input, names)).empty()) {
+    quote_lines(chunks, input, result.cited, names);
+    result.response_type = "ANSWER";
+    result.confidence = names.empty() ? 0.4 : 0.6;
+    std::string seen;
+    for (const auto i : result.cited)
+      seen += " " + input.found[i].text;
+    std::size_t n = 0;
+    for (auto* hint : advice_for(seen))
+      needs += std::to_string(++n) + ". About " + std::string{hint->topic} + ": " + std::string{hint->ask} + ".\n";
+    needs += std::to_string(++n) + ". The lines before and after these, in the file or of its neighbours at that time.\n";
   } else if (!input.analyses.empty()) {
     constexpr std::size_t files_max = 3;
     chunks.push_back("## What the files of this case say\n\n");

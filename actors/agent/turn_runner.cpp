@@ -4,6 +4,7 @@
 #include "actors/agent/builtin_analyst.hpp"
 #include "actors/agent/claims.hpp"
 #include "actors/agent/context.hpp"
+#include "actors/evidence/log_triage.hpp"
 #include "protocol/base/json_writer.hpp"
 #include "protocol/base/logging.hpp"
 #include "protocol/base/text.hpp"
@@ -70,9 +71,17 @@ void piece(runner_pointer self, std::string text) {
     fail(self, make_failure(errc::too_large, "the answer grew past the allowed size and was cut."));
 }
 
-/// The documents an answer rests on, as the wire's `sources` (domain.md).
-std::string sources_json(const std::vector<knowledge_hit>& known, const std::vector<std::string>& cited) {
+/// The documents and lines that an answer rests on, as the wire's `sources` (domain.md).
+std::string sources_json(const std::vector<knowledge_hit>& known, const std::vector<std::string>& cited, const std::vector<analyst_line>& lines = {}) {
   std::string out = "[";
+  for (auto& l : lines) {
+    out += out.size() > 1 ? "," : "";
+    json_writer w{out};
+    w.begin_object().member("type", "log_file").member("id", l.file_id).member("title", l.file_name);
+    if (!l.part.empty())
+      w.member("part", l.part);
+    w.member("line", l.line).member("begin", l.begin).member("end", l.end).end_object();
+  }
   for (auto& k : known) {
     if (std::find(cited.begin(), cited.end(), k.document.id) == cited.end())
       continue;
@@ -164,14 +173,18 @@ void ask_analyst(runner_pointer self, const std::vector<message>& history) {
     input.known.push_back({k.document.id, k.document.title, k.chunk});
     offered.push_back(k.document.id);
   }
-  const auto sources = offered.empty() ? std::string{} : sources_json(st.known, offered);
-  const bool taken = st.deps.work->submit([me, input = std::move(input), sources] {
+  for (auto& h : st.found)
+    input.found.push_back({h.file_id, h.file_name, h.part, h.part.empty() ? h.line : h.part_line, h.begin, h.end, h.text, h.level, h.at ? to_iso8601(*h.at) : std::string{}});
+  const bool taken = st.deps.work->submit([me, input = std::move(input), known = st.known, offered] {
     run_over over;
     over.end.metadata = {{"agent", "builtin"}};
-    if (!sources.empty())
-      over.end.metadata["sources"] = sources;
     try {
       auto answer = answer_builtin(input);
+      std::vector<analyst_line> cited;
+      for (const auto i : answer.cited)
+        cited.push_back(input.found[i]);
+      if (!offered.empty() || !cited.empty())
+        over.end.metadata["sources"] = sources_json(known, offered, cited);
       for (auto& chunk : answer.chunks)
         caf::anon_send(me, run_piece{std::move(chunk)});
       over.end.response_type = answer.response_type;
@@ -197,7 +210,7 @@ turn_runner_actor::behavior_type runner_impl(runner_pointer self, run_listener l
   const auto id = st.job.record.id;
   const bool taken = st.deps.readers->submit(
       [me, id, store = st.deps.store, limit = st.deps.settings.history_messages_max, recall = st.deps.recall,
-       search = st.deps.provider ? st.deps.search_case : nullptr,
+       search = st.deps.search_case, for_model = st.deps.provider != nullptr,
        viewer = st.job.the_turn.author, question = st.job.the_turn.content, title = st.job.record.title] {
         run_prepared prepared{store->messages(id, 0, limit, true), {}, {}};
         if (recall)
@@ -206,9 +219,9 @@ turn_runner_actor::behavior_type runner_impl(runner_pointer self, run_listener l
           } catch (const std::exception& e) {
             log::warn("turn_runner", std::string{"the knowledge base could not be asked: "} + e.what());
           }
-        if (search)
+        if (search && (for_model || !evidence::looks_like_log(question))) // the analyst reads a pasted log itself
           try {
-            prepared.found = search(id, question_for_recall(question, title));
+            prepared.found = search(id, for_model ? question_for_recall(question, title) : question);
           } catch (const std::exception& e) {
             log::warn("turn_runner", std::string{"the case's files could not be searched: "} + e.what());
           }

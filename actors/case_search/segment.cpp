@@ -24,9 +24,12 @@ void put(std::string& out, T n) {
     out.push_back(static_cast<char>(value & 0xFFU));
 }
 void put_varint(std::string& out, std::uint64_t n) {
+  char bytes[10];
+  std::size_t size = 0;
   for (; n >= 0x80; n >>= 7U)
-    out.push_back(static_cast<char>(n | 0x80U));
-  out.push_back(static_cast<char>(n));
+    bytes[size++] = static_cast<char>(n | 0x80U);
+  bytes[size++] = static_cast<char>(n);
+  out.append(bytes, size);
 }
 
 /// Takes values from the front; after a value that is not whole everything is 0 and `good` is false.
@@ -73,12 +76,12 @@ struct taker {
   }
 };
 
-/// Of bytes that are all there, eight at a time: words are short, and each one of a text passes here.
-std::uint32_t hash_of(std::string_view word) {
-  std::uint64_t h = 0x9E3779B97F4A7C15ULL ^ word.size();
-  for (; !word.empty(); word.remove_prefix(std::min<std::size_t>(8, word.size()))) {
+/// Of a word in a buffer that is filled up with zeros to eight bytes: words are short, and each one of a text passes here.
+std::uint32_t hash_of(const char* padded, std::size_t size) {
+  std::uint64_t h = 0x9E3779B97F4A7C15ULL ^ size;
+  for (std::size_t at = 0; at < size; at += 8) {
     std::uint64_t piece = 0;
-    std::memcpy(&piece, word.data(), std::min<std::size_t>(8, word.size()));
+    std::memcpy(&piece, padded + at, 8);
     h = (h ^ piece) * 0xff51afd7ed558ccdULL;
     h ^= h >> 32U;
   }
@@ -87,9 +90,11 @@ std::uint32_t hash_of(std::string_view word) {
 
 /// Its first eight bytes as a number that sorts as they do.
 std::uint64_t sort_key(std::string_view word) {
+  unsigned char bytes[8] = {};
+  std::memcpy(bytes, word.data(), std::min<std::size_t>(8, word.size()));
   std::uint64_t key = 0;
-  for (std::size_t i = 0; i < 8; ++i)
-    key = key << 8U | (i < word.size() ? static_cast<unsigned char>(word[i]) : 0U);
+  for (const auto b : bytes)
+    key = key << 8U | b;
   return key;
 }
 
@@ -127,6 +132,7 @@ void segment_writer::count(std::string_view lower, std::uint32_t hash) {
 
 void segment_writer::add_line(std::string_view clean) {
   // The table is larger than the processor's caches: some words are read before the first of them is looked up.
+  static_assert(token_bytes_max % 8 == 0);
   struct {
     char lower[token_bytes_max];
     std::uint32_t hash;
@@ -146,8 +152,10 @@ void segment_writer::add_line(std::string_view clean) {
       const auto c = clean[begin + i];
       next.lower[i] = (letter::kind(c) & letter::upper) != 0 ? static_cast<char>(c | 0x20) : c;
     }
+    for (auto i = size; i % 8 != 0; ++i)
+      next.lower[i] = 0;
     next.size = static_cast<std::uint8_t>(size);
-    next.hash = hash_of({next.lower, size});
+    next.hash = hash_of(next.lower, size);
     if (!table_.empty())
       __builtin_prefetch(&table_[next.hash & (table_.size() - 1)]);
     if (waiting == std::size(ahead))

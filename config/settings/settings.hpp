@@ -191,6 +191,18 @@ struct settings {
   } knowledge;
 
   struct {
+    std::size_t messages_max = 2'000;
+    std::size_t messages_bytes_max = 8U << 20;
+    std::size_t message_vectors_max = 256;
+    std::size_t cases_kept_max = 32;
+    std::uint64_t indexed_at_once_bytes = 16U << 20;
+    std::size_t similarity_percent = 12;
+    std::uint64_t extracted_bytes_max = 16U << 20;
+    std::size_t segment_bytes = 8U << 20;
+    std::size_t file_vectors_max = 256;
+  } case_search;
+
+  struct {
     std::size_t teams_max = 10'000;
     std::size_t per_user_max = 50;
     std::size_t members_max = 200;

@@ -99,5 +99,55 @@ TEST(Recall, TheBuiltinAnalystQuotesAndNamesTheDocument) {
   EXPECT_NE(all.find("> Look at df -h first.\n> Then at du."), std::string::npos);
 }
 
+analyst_line found(const std::string& text, std::uint64_t line, const std::string& part = {}) { return {"file_000000000001", "shop.log", part, line, 0, text.size(), text, "error", "2026-01-31T12:00:00.000Z"}; }
+
+TEST(Analyst, NamesAreWhatAQuestionWritesExactly) {
+  EXPECT_EQ(names_in("What happened to order 4711?"), (std::vector<std::string>{"4711"}));
+  EXPECT_EQ(names_in("what about blk_123, req-8F2a and 10.0.0.7:80?"), (std::vector<std::string>{"blk_123", "req-8f2a", "10.0.0.7:80"}));
+  EXPECT_EQ(names_in("who said \"Pool is empty\"?"), (std::vector<std::string>{"pool is empty"}));
+  EXPECT_TRUE(names_in("Why is it slow?").empty());
+  EXPECT_TRUE(names_in("\"\" `` \"").empty());
+  EXPECT_LE(names_in(std::string(100'000, '1') + " a1b a2b a3b a4b a5b a6b a7b a8b a9b a0b").size(), 8U);
+}
+
+TEST(Analyst, AnswersAboutANameWithTheLinesThatHoldIt) {
+  analyst_input in;
+  in.question = "What happened to order 4711?";
+  in.analyses = {"Analysed shop.log: many things."};
+  in.found = {found("12:00 ERROR payment of order 4711 declined", 812), found("12:00 ERROR order 47110 lost", 3), found("12:01 order=4711 ```` cancelled", 900), found("order 4711 archived", 2, "old/shop.log")};
+  const auto answer = answer_builtin(in);
+  std::string all;
+  for (auto& c : answer.chunks)
+    all += c;
+  EXPECT_EQ(answer.cited, (std::vector<std::size_t>{0, 3})) << "neither a longer name nor a line that cannot be quoted as it is";
+  EXPECT_NE(all.find("**shop.log, line 812** (error, 2026-01-31T12:00:00.000Z)\n\n```\n12:00 ERROR payment of order 4711 declined\n```"), std::string::npos);
+  EXPECT_NE(all.find("**old/shop.log in shop.log, line 2**"), std::string::npos);
+  EXPECT_EQ(all.find("47110"), std::string::npos);
+  EXPECT_EQ(answer.response_type, "ANSWER");
+  std::vector<std::string_view> sources;
+  for (auto& l : in.found)
+    sources.push_back(l.text);
+  const auto checked = check_claims(all, sources, {});
+  EXPECT_GE(checked.quotes, 2U);
+  EXPECT_TRUE(checked.not_found.empty());
+  EXPECT_EQ(answer_builtin(in).chunks, answer.chunks);
+}
+
+TEST(Analyst, WithoutSuchLinesItSaysWhatTheFilesSay) {
+  analyst_input in;
+  in.question = "What happened to order 4711?";
+  in.analyses = {"Analysed shop.log: many things."};
+  in.found = {found("order 47110 lost", 3)};
+  auto answer = answer_builtin(in);
+  EXPECT_TRUE(answer.cited.empty());
+  std::string all;
+  for (auto& c : answer.chunks)
+    all += c;
+  EXPECT_NE(all.find("many things"), std::string::npos);
+  in.question = "What about the zebra daemon?";
+  in.found = {found("the zebra daemon left", 7), found("a zebra", 8)};
+  EXPECT_EQ(answer_builtin(in).cited, (std::vector<std::size_t>{0})) << "without a name every subject must stand there";
+}
+
 } // namespace
 } // namespace fm

@@ -1,4 +1,6 @@
 // Source code, texts of people and traces: structure, what hurts, and what is said, each at its line.
+#include "actors/evidence/extractors/chat.hpp"
+#include "actors/evidence/extractors/extract.hpp"
 #include "actors/evidence/extractors/source_code.hpp"
 #include "actors/evidence/extractors/text_document.hpp"
 #include "actors/evidence/extractors/traces.hpp"
@@ -144,6 +146,56 @@ TEST(Text, AnythingGivesThreeInsightsAndASummary) {
   }
 }
 
+struct conversation {
+  std::string_view name, text;
+};
+constexpr conversation conversations[] = {
+    {"plain", "[10:32] anna: checkout is slow again, can you look?\n[10:33] ben: yes, I see p99 at 4 s\n[10:35] anna: root cause: the pool of shop-db is too small\n[10:36] ben: we decided to raise it to 50\n[10:37] anna: thanks\n"},
+    {"whatsapp", "31.01.2026, 10:32 - Anna Smith: checkout is slow again, can you look?\n31.01.2026, 10:33 - Ben: yes, I see p99 at 4 s\n31.01.2026, 10:35 - Anna Smith: root cause: the pool of shop-db is too small\n"
+                 "31.01.2026, 10:36 - Ben: we decided to raise it to 50\n31.01.2026, 10:37 - Anna Smith: thanks\n"},
+    {"slack", "anna  10:32 AM\ncheckout is slow again, can you look?\nben  10:33 AM\nyes, I see p99 at 4 s\nanna  10:35 AM\nroot cause: the pool of shop-db is too small\nben  10:36 AM\nwe decided to raise it to 50\nanna  10:37 AM\nthanks\n"},
+    {"teams", "[10:32] Anna Smith\ncheckout is slow again, can you look?\n\n[10:33] Ben Jones\nyes, I see p99 at 4 s\n\n[10:35] Anna Smith\nroot cause: the pool of shop-db is too small\n\n[10:36] Ben Jones\nwe decided to raise it to 50\n\n[10:37] Anna Smith\nthanks\n"},
+    {"irc", "10:32:01 <anna> checkout is slow again, can you look?\n10:33:10 <ben> yes, I see p99 at 4 s\n10:35:00 <anna> root cause: the pool of shop-db is too small\n10:36:00 <ben> we decided to raise it to 50\n10:37:00 <anna> thanks\n"},
+};
+
+TEST(Chat, EveryExportIsATextWithItsMessages) {
+  for (auto& [name, text] : conversations) {
+    const auto messages = chat_of(lines{text});
+    ASSERT_EQ(messages.size(), 5U) << name;
+    EXPECT_EQ(messages[0].begin, 0U) << name;
+    EXPECT_EQ(messages.back().end, text.size()) << name;
+    EXPECT_TRUE(messages[1].who.starts_with("ben") || messages[1].who.starts_with("Ben")) << name;
+    EXPECT_TRUE(text.substr(messages[2].text, 20).find("root cause") < 2) << name;
+    const auto what = classify("export", {}, text);
+    EXPECT_EQ(what.type, data_type::unstructured_text) << name;
+    EXPECT_EQ(what.format, "chat") << name;
+    const auto x = extract_text("export", text);
+    EXPECT_EQ(x.format, "chat") << name;
+    EXPECT_TRUE(x.summary.starts_with("A conversation of 5 messages")) << x.summary;
+    const auto* cause = find(x, "stated_cause");
+    ASSERT_NE(cause, nullptr) << name;
+    EXPECT_EQ(cause->title, "root cause: the pool of shop-db is too small") << "without the head of its message";
+    EXPECT_TRUE(cause->where.find("nna") != std::string::npos && cause->where.find("10:35") != std::string::npos) << cause->where;
+    EXPECT_EQ(text.substr(cause->at.begin, cause->at.end - cause->at.begin).substr(0, 10), "root cause") << name;
+    const auto* decision = find(x, "decision");
+    ASSERT_NE(decision, nullptr) << name;
+    EXPECT_EQ(decision->title, "we decided to raise it to 50") << name;
+  }
+  EXPECT_FALSE(extract_text("export", conversations[1].text).moments.empty()) << "dates of heads are times of the case";
+}
+
+TEST(Chat, LogsWithNamesInFrontAreNone) {
+  for (const std::string_view log : {"[10:32:01] worker: started job 12\n[10:32:02] worker: ended job 12\n[10:32:03] master: started job 13\n[10:32:04] worker: failed job 13\n",
+                                     "10:32:01 - INFO: can you hear me\n10:32:02 - ERROR: no\n10:32:03 - ERROR: no\n",
+                                     "[10:32:01] app: ERROR can not reach you\n[10:32:02] db: WARN ok?\n[10:32:03] app: INFO thanks\n[10:32:04] db: ERROR no\n",
+                                     "Jan 31 10:32:01 host sshd[1]: can you\nJan 31 10:32:02 host sshd[1]: no\nJan 31 10:32:03 host cron[2]: yes\n"}) {
+    EXPECT_TRUE(chat_of(lines{log}).empty()) << log;
+    EXPECT_EQ(classify("x", {}, log).type, data_type::logs_and_errors) << log;
+  }
+  EXPECT_TRUE(chat_of(lines{""}).empty());
+  EXPECT_TRUE(chat_of(lines{"[10:32] anna: hi?\n[10:33] anna: you there?\n[10:34] anna: ok"}).empty()) << "one alone speaks to nobody";
+}
+
 TEST(Traces, OtlpFailuresAndOwnTime) {
   const std::string_view text = R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":[
 {"traceId":"t","spanId":"1","name":"GET /pay","startTimeUnixNano":"1769860800000000000","endTimeUnixNano":"1769860801000000000"},
@@ -177,6 +229,43 @@ TEST(Traces, FoldedStacks) {
   ASSERT_NE(find(x, "hot_function"), nullptr);
   EXPECT_EQ(find(x, "hot_function")->where, "parse");
   EXPECT_EQ(find(x, "hot_function")->at.first_line, 1U);
+}
+
+TEST(Traces, PprofTopNamesWhatTakesTimeItselfAndThroughOthers) {
+  constexpr std::string_view text = "File: shop\nType: cpu\nTime: Jan 31, 2026 at 12:00pm (UTC)\nDuration: 30s, Total samples = 12.34s (41.13%)\n"
+                                    "Showing nodes accounting for 11.20s, 90.76% of 12.34s total\nDropped 120 nodes (cum <= 0.06s)\n"
+                                    "      flat  flat%   sum%        cum   cum%\n"
+                                    "     4.20s 34.04% 34.04%      4.20s 34.04%  runtime.memmove\n"
+                                    "     1.90s 15.40% 49.44%      2.10s 17.02%  encoding/json.(*decodeState).object\n"
+                                    "     0.02s  0.16% 49.60%      7.10s 57.54%  main.(*server).checkout\n"
+                                    "         0     0% 49.60%     12.20s 98.87%  net/http.(*conn).serve\n";
+  const auto what = classify("profile", {}, text);
+  EXPECT_EQ(what.type, data_type::metrics_and_performance);
+  const auto x = extract_traces("profile", text);
+  EXPECT_EQ(x.format, "pprof_top");
+  ASSERT_FALSE(x.findings.empty());
+  EXPECT_EQ(x.findings[0].where, "runtime.memmove");
+  EXPECT_EQ(x.findings[0].at.first_line, 8U);
+  EXPECT_EQ(x.findings[0].heavy, weight::danger);
+  const auto* path = find(x, "hot_path");
+  ASSERT_NE(path, nullptr);
+  EXPECT_EQ(path->where, "main.(*server).checkout") << "not the root, under which everything happens";
+  EXPECT_NE(x.summary.find("12.34s (41.13%)"), std::string::npos) << x.summary;
+  EXPECT_EQ(trace_format_of("flat flat% sum% cum cum%\nnothing else\n"), trace_format::none);
+  EXPECT_EQ(trace_format_of("      flat  flat%   sum%        cum   cum%\n  512kB 50.1% 50.1%  512kB 50.1%  a.b\n"), trace_format::pprof_top);
+}
+
+TEST(Traces, ZipkinSpansAndTheirErrors) {
+  constexpr std::string_view text = R"([{"traceId":"1","id":"a","name":"get /cart","timestamp":1769860800000000,"duration":900000,"localEndpoint":{"serviceName":"web"}},
+{"traceId":"1","id":"b","parentId":"a","name":"select","timestamp":1769860800100000,"duration":700000,"localEndpoint":{"serviceName":"db"},"tags":{"error":"deadlock detected"}}])";
+  EXPECT_EQ(trace_format_of(text), trace_format::zipkin);
+  EXPECT_EQ(classify("t", {}, text).type, data_type::metrics_and_performance);
+  const auto x = extract_traces("t", text);
+  const auto* failed = find(x, "failed_spans");
+  ASSERT_NE(failed, nullptr);
+  EXPECT_EQ(failed->where, "db: select");
+  EXPECT_NE(failed->title.find("deadlock detected"), std::string::npos);
+  EXPECT_EQ(failed->at.first_line, 2U);
 }
 
 TEST(Traces, BrokenOnesAreRefusedClearly) {

@@ -1,5 +1,6 @@
 // Seven types by points: each kind of content gives points to its type, the name and the declared type add a few.
 // Magic numbers decide alone.
+#include "actors/evidence/extractors/chat.hpp"
 #include "actors/evidence/extractors/configuration.hpp"
 #include "actors/evidence/extractors/extract.hpp"
 #include "actors/evidence/extractors/lines.hpp"
@@ -335,6 +336,10 @@ classification classify(std::string_view name, std::string_view mime, std::strin
   if (ifind(head.substr(0, 2'048), "<html") != std::string_view::npos || ifind(head.substr(0, 2'048), "<!doctype html") != std::string_view::npos)
     give(data_type::unstructured_text, 5);
 
+  const bool chat = !chat_of(lines{head, lines_looked_at}).empty();
+  if (chat) // its lines begin with times as those of logs do
+    give(data_type::unstructured_text, 8);
+
   // What the name and the sender say.
   const auto extension = extension_of(name);
   if (!extension.empty())
@@ -389,8 +394,8 @@ classification classify(std::string_view name, std::string_view mime, std::strin
     c.reason = "The content reads as " + c.format + " source.";
     break;
   default:
-    c.format = "text";
-    c.reason = "Sentences rather than records.";
+    c.format = chat && c.type == data_type::unstructured_text ? "chat" : "text";
+    c.reason = c.format == "chat" ? "People speak to each other in it." : "Sentences rather than records.";
   }
   return c;
 }

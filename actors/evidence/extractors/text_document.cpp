@@ -1,6 +1,7 @@
 // Sections by headings, sentences by punctuation, importance by words' frequency and by what sentences say.
 #include "actors/evidence/extractors/text_document.hpp"
 
+#include "actors/evidence/extractors/chat.hpp"
 #include "protocol/base/text.hpp"
 
 #include <algorithm>
@@ -22,7 +23,6 @@ struct sentence {
 };
 
 constexpr char filler = '\x7f';    ///< where an entity was longer than what it means
-constexpr char block_end = '\x1e'; ///< where a tag ends a paragraph
 
 bool is_heading_underline(std::string_view s) {
   return s.size() >= 3 && (s.find_first_not_of('=') == std::string_view::npos || s.find_first_not_of('-') == std::string_view::npos);
@@ -73,9 +73,15 @@ public:
       x_.shortened = "only the first 4 MiB are read";
     const auto head = original_.substr(0, 2'048);
     html_ = ifind(head, "<html") != std::string_view::npos || ifind(head, "<!doctype html") != std::string_view::npos || ascii_lower(name).ends_with(".html") || ascii_lower(name).ends_with(".htm");
-    if (html_)
+    if (html_) {
       blanked_ = html_blanked(original_);
-    text_ = html_ ? std::string_view{blanked_} : original_;
+    } else {
+      const lines all{original_, 400'000};
+      messages_ = chat_of(all);
+      if (!messages_.empty())
+        blanked_ = chat_blanked(original_, messages_);
+    }
+    text_ = blanked_.empty() ? original_ : std::string_view{blanked_};
   }
 
   extraction run() {
@@ -86,10 +92,11 @@ public:
     const lines originals{original_, 1}; // for quotes: with its tags, where it had some
     originals_ = &originals;
     sections_ = sections_of(all);
-    x_.format = html_ ? "html" : lower.ends_with(".md") || lower.ends_with(".markdown") || sections_.size() >= 2 ? "markdown" : "text";
+    x_.format = html_ ? "html" : !messages_.empty() ? "chat" : lower.ends_with(".md") || lower.ends_with(".markdown") || sections_.size() >= 2 ? "markdown" : "text";
     split();
     weigh();
     items();
+    conversation();
     dates();
     tell();
     finish(x_);
@@ -149,7 +156,7 @@ private:
       }
       for (std::size_t i = 0; i < raw.size(); ++i) {
         const char c = raw[i];
-        if (c == block_end) {
+        if (c == paragraph_end) {
           close(from + i);
           continue;
         }
@@ -241,7 +248,36 @@ private:
     for (auto& h : sections_)
       if (h.body.begin <= s.begin && s.begin < h.body.end)
         f.where = h.title;
+    if (const auto* m = message_at(s.begin)) // who said it, and when
+      f.where = to_valid_utf8(m->who) + ", " + to_valid_utf8(m->when);
     x_.findings.push_back(std::move(f));
+  }
+
+  const chat_message* message_at(std::size_t at) const {
+    const auto next = std::partition_point(messages_.begin(), messages_.end(), [&](auto& m) { return m.begin <= at; });
+    return next == messages_.begin() ? nullptr : &*std::prev(next);
+  }
+
+  /// Who speaks, and from when to when.
+  void conversation() {
+    if (messages_.empty())
+      return;
+    std::vector<std::pair<std::string_view, std::size_t>> people; // in the order they came
+    for (auto& m : messages_) {
+      auto who = std::find_if(people.begin(), people.end(), [&](auto& p) { return p.first == m.who; });
+      if (who == people.end() && people.size() < 200)
+        who = people.insert(people.end(), {m.who, 0});
+      if (who != people.end())
+        ++who->second;
+    }
+    std::string names;
+    for (std::size_t i = 0; i < people.size() && i < 6; ++i)
+      names += (i == 0 ? "" : ", ") + to_valid_utf8(people[i].first) + " (" + std::to_string(people[i].second) + ")";
+    if (people.size() > 6)
+      names += " and " + std::to_string(people.size() - 6) + " more";
+    x_.summary = "A conversation of " + std::to_string(messages_.size()) + " messages, " + to_valid_utf8(messages_.front().when) + " to " + to_valid_utf8(messages_.back().when) + ": " + names + ".";
+    x_.facts.emplace_back("messages", std::to_string(messages_.size()));
+    x_.facts.emplace_back("people", std::to_string(people.size()));
   }
 
   void items() {
@@ -283,12 +319,13 @@ private:
   }
 
   void dates() {
-    for (std::size_t at = 0; at < text_.size() && x_.moments.size() < 2 * moments_max; ++at) {
-      const char c = text_[at];
-      if ((at > 0 && (is_word(text_[at - 1]) || text_[at - 1] == '-' || text_[at - 1] == '.' || text_[at - 1] == '/')) || !(is_digit(c) || (c >= 'A' && c <= 'Z')))
+    const auto read = messages_.empty() ? text_ : original_; // the heads of messages tell times
+    for (std::size_t at = 0; at < read.size() && x_.moments.size() < 2 * moments_max; ++at) {
+      const char c = read[at];
+      if ((at > 0 && (is_word(read[at - 1]) || read[at - 1] == '-' || read[at - 1] == '.' || read[at - 1] == '/')) || !(is_digit(c) || (c >= 'A' && c <= 'Z')))
         continue;
-      const auto t = parse_time(text_.substr(at, 48));
-      if (!t || (at + t->size < text_.size() && is_word(text_[at + t->size])))
+      const auto t = parse_time(read.substr(at, 48));
+      if (!t || (at + t->size < read.size() && is_word(read[at + t->size])))
         continue;
       const auto line = all_->index_at(at);
       const auto from = all_->begin_of(line);
@@ -312,7 +349,7 @@ private:
     std::size_t size = 0;
     for (auto& s : order) {
       const auto n = std::min<std::size_t>(s.end - s.begin, 400);
-      if (size + n > summary_characters_max - 40 || s.words < 3)
+      if (x_.summary.size() + size + n > summary_characters_max - 40 || s.words < 3)
         continue;
       size += n + 1;
       chosen.push_back(s);
@@ -376,6 +413,7 @@ private:
   std::string_view name_, original_, text_;
   std::string blanked_, terms_;
   bool html_ = false;
+  std::vector<chat_message> messages_;
   const lines *all_ = nullptr, *originals_ = nullptr;
   std::vector<section> sections_;
   std::vector<sentence> sentences_;
@@ -476,7 +514,7 @@ std::string html_blanked(std::string_view text) {
     blank(at, end);
     for (const std::string_view block : {"<p", "</p", "<br", "</h", "</li", "<li", "</div", "</t", "<div", "<h"})
       if (ibegins(rest, block)) {
-        out[at] = out[at] == '\n' || out[at] == '\r' ? out[at] : block_end;
+        out[at] = out[at] == '\n' || out[at] == '\r' ? out[at] : paragraph_end;
         break;
       }
     at = end;

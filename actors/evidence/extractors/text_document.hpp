@@ -19,6 +19,8 @@ struct section {
 };
 std::vector<section> sections_of(const lines& text);
 
+constexpr char paragraph_end = '\x1e'; ///< in a blanked text: where a tag or a message ended a paragraph
+
 /// `text` with HTML tags, scripts and styles blanked out: same length, same lines, so that citations hold.
 std::string html_blanked(std::string_view text);
 

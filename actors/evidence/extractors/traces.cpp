@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <unordered_map>
 
 namespace fm::extractors {
@@ -363,10 +364,109 @@ void tell_folded(extraction& x, std::string_view text) {
   x.facts.emplace_back("samples", short_number(sum));
 }
 
+/// "flat  flat%   sum%        cum   cum%": above the rows of `pprof -top`.
+bool is_top_heading(std::string_view line) {
+  std::size_t at = 0;
+  for (const std::string_view word : {"flat", "flat%", "sum%", "cum", "cum%"}) {
+    at = std::min(line.find_first_not_of(" \t", at), line.size());
+    if (line.substr(at, word.size()) != word)
+      return false;
+    at += word.size();
+  }
+  return trimmed(line.substr(at)).empty();
+}
+
+struct top_row {
+  std::string_view flat, cum, name;
+  double flat_share = 0, cum_share = 0; ///< percent
+};
+std::optional<top_row> top_row_of(std::string_view line) {
+  std::array<std::string_view, 5> cells;
+  for (auto& c : cells) {
+    line = trimmed(line);
+    const auto end = std::min(line.find_first_of(" \t"), line.size());
+    c = line.substr(0, end);
+    line.remove_prefix(end);
+  }
+  const auto percent = [](std::string_view s) { return s.ends_with('%') ? to_number(s.substr(0, s.size() - 1)) : std::nullopt; };
+  const auto flat = percent(cells[1]), sum = percent(cells[2]), cum = percent(cells[4]);
+  const auto name = trimmed(line);
+  if (!flat || !sum || !cum || name.empty() || cells[0].empty() || (!is_digit(cells[0][0]) && cells[0][0] != '-') || std::abs(*flat) > 1e6 || std::abs(*cum) > 1e6)
+    return std::nullopt;
+  return top_row{cells[0], cells[3], name.substr(0, 200), *flat, *cum};
+}
+
+void tell_top(extraction& x, std::string_view text) {
+  const lines all{text};
+  std::string kind, total;
+  std::vector<std::pair<top_row, std::size_t>> rows;
+  bool below = false;
+  for (std::size_t i = 0; i < all.size() && rows.size() < 20'000; ++i) {
+    const auto line = all[i].substr(0, 2'000);
+    if (line.starts_with("Type: "))
+      kind = to_valid_utf8(trimmed(line.substr(6)).substr(0, 40));
+    if (const auto at = line.find("Total samples = "); at != std::string_view::npos)
+      total = to_valid_utf8(trimmed(line.substr(at + 16)).substr(0, 40));
+    else if (line.starts_with("Showing nodes accounting for ") && total.empty())
+      if (const auto of = line.rfind("% of "); of != std::string_view::npos)
+        total = to_valid_utf8(trimmed(line.substr(of + 5)).substr(0, 40));
+    if (is_top_heading(line))
+      below = true;
+    else if (below)
+      if (auto row = top_row_of(line))
+        rows.emplace_back(*row, i);
+  }
+  const auto find_row = [&](auto better) { return std::max_element(rows.begin(), rows.end(), better); };
+  const auto say = [&](std::string_view what, weight heavy, std::string title, const std::pair<top_row, std::size_t>& row, double score) {
+    finding f;
+    f.kind = what;
+    f.heavy = heavy;
+    f.title = std::move(title);
+    f.where = to_valid_utf8(row.first.name);
+    f.at = all.cite_line(row.second);
+    f.quote = all.quote(f.at);
+    f.score = score;
+    x.findings.push_back(std::move(f));
+  };
+  std::vector<std::size_t> order(rows.size());
+  for (std::size_t i = 0; i < order.size(); ++i)
+    order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return rows[a].first.flat_share > rows[b].first.flat_share; });
+  for (std::size_t n = 0; n < order.size() && n < 8; ++n) {
+    const auto& row = rows[order[n]];
+    if (row.first.flat_share < 3)
+      break;
+    say("hot_function", row.first.flat_share > 30 ? weight::danger : row.first.flat_share > 10 ? weight::warning : weight::note,
+        to_valid_utf8(row.first.name) + " takes " + short_number(row.first.flat_share) + " % by itself (" + to_valid_utf8(row.first.flat) + ").", row, row.first.flat_share / 10);
+  }
+  // Not the roots, under which everything happens: the largest of those that leave something to others.
+  const auto calls = find_row([](auto& a, auto& b) {
+    const auto of = [](const top_row& r) { return r.cum_share < 90 ? r.cum_share - r.flat_share : -1.0; };
+    return of(a.first) < of(b.first);
+  });
+  if (calls != rows.end() && calls->first.cum_share < 90 && calls->first.cum_share - calls->first.flat_share > 20)
+    say("hot_path", weight::note, to_valid_utf8(calls->first.name) + " takes " + short_number(calls->first.cum_share) + " % with what it calls (" + to_valid_utf8(calls->first.cum) + ").", *calls, 1);
+  x.summary = "Profile (pprof" + (kind.empty() ? "" : ", " + kind) + "): " + std::to_string(rows.size()) + " functions" + (total.empty() ? "" : " of " + total) + ". " +
+              (x.findings.empty() ? "No function stands out." : "First: " + x.findings.front().title);
+  for (auto& f : x.findings)
+    if (x.insights.size() < 7)
+      x.insights.push_back({f.title, f.at});
+  while (x.insights.size() < 3)
+    x.insights.push_back({std::to_string(rows.size()) + " functions.", {}});
+  x.full = "Functions by what they take themselves\n";
+  for (const auto n : order)
+    if (x.full.size() < full_bytes_max)
+      x.full += "  " + to_valid_utf8(rows[n].first.name) + ": " + to_valid_utf8(rows[n].first.flat) + " (" + short_number(rows[n].first.flat_share) + " %), with callees " + to_valid_utf8(rows[n].first.cum) + " (" +
+                short_number(rows[n].first.cum_share) + " %)\n";
+  x.facts.emplace_back("functions", std::to_string(rows.size()));
+  if (!total.empty())
+    x.facts.emplace_back("total", total);
+}
+
 } // namespace
 
 std::string_view to_string(trace_format f) noexcept {
-  constexpr std::array<std::string_view, 5> names{"none", "otlp", "jaeger", "zipkin", "folded"};
+  constexpr std::array<std::string_view, 6> names{"none", "otlp", "jaeger", "zipkin", "folded", "pprof_top"};
   return names[static_cast<std::size_t>(f)];
 }
 
@@ -387,6 +487,9 @@ trace_format trace_format_of(std::string_view text) {
   }
   const lines all{head, 60};
   std::size_t good = 0, rows = 0;
+  for (std::size_t i = 0; i + 1 < all.size(); ++i)
+    if (is_top_heading(all[i]) && top_row_of(all[i + 1].substr(0, 2'000)))
+      return trace_format::pprof_top;
   for (std::size_t i = 0; i + (text.size() > head.size() ? 1 : 0) < all.size(); ++i) {
     const auto line = trimmed(all[i]);
     if (line.empty())
@@ -407,6 +510,8 @@ extraction extract_traces(std::string_view, std::string_view text) {
   x.confidence = 0.95;
   if (format == trace_format::folded) {
     tell_folded(x, text);
+  } else if (format == trace_format::pprof_top) {
+    tell_top(x, text);
   } else {
     auto read = format == trace_format::none ? spans_read{{}, "no trace format was recognised", false} : read_spans(text, format);
     if (read.spans.empty()) {

@@ -495,4 +495,17 @@ outcome<std::string> document_text(std::string_view format, std::string_view byt
   return read ? as_outcome(*read) : read;
 }
 
+std::optional<std::string> docx_in(const byte_source& file, const document_limits& limits) {
+  if (file.size() > limits.file_bytes_max)
+    return std::nullopt;
+  const auto head = file.read(0, 4);
+  if (!head || *head != "PK\x03\x04")
+    return std::nullopt;
+  const auto bytes = file.read(0, file.size());
+  if (!bytes || bytes->find("word/document.xml") == std::string::npos) // names are not packed
+    return std::nullopt;
+  auto text = document_text("docx", *bytes, limits);
+  return text ? std::optional{std::move(*text)} : std::nullopt;
+}
+
 } // namespace fm::opening

@@ -3,8 +3,10 @@
 #pragma once
 
 #include "actors/evidence/opening/isolated.hpp"
+#include "protocol/base/byte_source.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,5 +29,7 @@ outcome<std::string> document_text(std::string_view format, std::string_view byt
 outcome<std::string> document_text_here(std::string_view format, std::string_view bytes, const document_limits& limits = {});
 /// The text of a DOCX by its parts word/document.xml and word/styles.xml (may be empty), in this process.
 outcome<std::string> docx_text(std::string_view document_xml, std::string_view styles_xml, const document_limits& limits = {});
+/// The text of a file that is a DOCX by its content, whatever it is called; nothing when it is none, or is refused.
+std::optional<std::string> docx_in(const byte_source& file, const document_limits& limits = {});
 
 } // namespace fm::opening

@@ -2,6 +2,7 @@
 #include "config/app/lib/analyze_command.hpp"
 
 #include "actors/evidence/across_files.hpp"
+#include "actors/evidence/line_splitter.hpp"
 #include "actors/evidence/render.hpp"
 #include "actors/files/file_shelf.hpp"
 #include "config/app/lib/commands.hpp"
@@ -38,7 +39,10 @@ outcome<void> print_assignments(const byte_source& file) {
   evidence::limits bounds;
   bounds.assignments = true;
   evidence::log_analyzer analyzer{bounds};
-  const auto reader = pieces_of(file)();
+  const auto head = read_beginning(pieces_of(file), 64U << 10);
+  if (!head)
+    return head.error();
+  const auto reader = (evidence::ends_with_returns(head->bytes) ? with_line_feeds(pieces_of(file)) : pieces_of(file))();
   for (;;) {
     const auto piece = reader->next();
     if (!piece)

@@ -3,6 +3,8 @@
 
 #include "actors/evidence/extractors/extract.hpp"
 #include "actors/evidence/likeness.hpp"
+#include "actors/evidence/line_splitter.hpp"
+#include "actors/evidence/opening/document_text.hpp"
 #include "actors/evidence/opening/visual.hpp"
 #include "config/app/lib/log_reading.hpp"
 #include "config/app/lib/pieces.hpp"
@@ -136,9 +138,15 @@ examined_file of_log(const input& file, const beginning& head, const file_analys
   const auto encoding = ex::encoding_of(std::string_view{head.bytes}.substr(0, encoding_bytes), true);
   static const byte_sink none;
   // Only what is two bytes a character must be converted: a log in Latin-1 is read and cited as it is.
-  auto read = read_a_log(ex::is_wide(encoding) ? as_utf8(file.bytes, encoding) : file.bytes, with, file.sanitized != nullptr ? *file.sanitized : none);
+  auto text = ex::is_wide(encoding) ? as_utf8(file.bytes, encoding) : file.bytes;
+  const bool returns = !ex::is_wide(encoding) && evidence::ends_with_returns(head.bytes);
+  if (returns)
+    text = with_line_feeds(std::move(text));
+  auto read = read_a_log(text, with, file.sanitized != nullptr ? *file.sanitized : none);
   if (ex::is_wide(encoding) && !read.summary.empty())
     read.summary += " It is UTF-16: bytes are counted in its text as UTF-8.";
+  if (returns && !read.summary.empty())
+    read.summary += " Its lines end with CR alone: each is counted as a line here; what counts line feeds shows one line.";
   examined_file out;
   static_cast<file_analysis&>(out) = std::move(static_cast<file_analysis&>(read));
   out.log = std::move(read.log);
@@ -361,6 +369,17 @@ examined_file examine_file(const file_request& file, const file_analysis_options
     return broken(head.error().detail);
   if (opening::archive_kind(*head).empty())
     return of_one({file.name, file.content_type, file.chosen_type, pieces_of(file.bytes), &file.context, &file.sanitized}, with);
+  if (auto text = opening::docx_in(file.bytes)) {
+    // Packed like an archive, read like the text it holds: lines are those of this text.
+    const memory_source words{*text};
+    auto inner = with;
+    inner.redact = false;
+    auto out = of_one({file.name, {}, file.chosen_type.empty() ? "unstructured_text" : file.chosen_type, pieces_of(words), &file.context, nullptr}, inner);
+    if (!out.summary.empty())
+      out.summary += " It is a DOCX: lines are those of its text.";
+    out.redaction = with.redact ? "opaque" : "";
+    return out;
+  }
   auto out = of_archive(file, with);
   out.sanitized_bytes = 0;
   out.redaction = with.redact ? "opaque" : ""; // what is packed cannot be taken out

@@ -1,6 +1,8 @@
 // Readers are small and hold one piece.
 #include "config/app/lib/pieces.hpp"
 
+#include "actors/evidence/line_splitter.hpp"
+
 #include <utility>
 
 namespace fm::app {
@@ -76,6 +78,26 @@ private:
   std::string held_;
   bool ended_ = false;
 };
+
+class feeding_reader final : public piece_reader {
+public:
+  explicit feeding_reader(std::unique_ptr<piece_reader> inner) : inner_(std::move(inner)) {}
+  outcome<std::string_view> next() override {
+    auto piece = inner_->next();
+    if (!piece)
+      return piece;
+    held_ = *piece;
+    evidence::returns_to_feeds(held_);
+    return std::string_view{held_};
+  }
+  std::uint64_t done() const override { return inner_->done(); }
+  std::uint64_t total() const override { return inner_->total(); }
+  std::string note() const override { return inner_->note(); }
+
+private:
+  std::unique_ptr<piece_reader> inner_;
+  std::string held_;
+};
 } // namespace
 
 pieces pieces_of(const byte_source& source) {
@@ -90,6 +112,10 @@ pieces as_utf8(pieces inner, extractors::text_encoding from) {
   if (from == extractors::text_encoding::utf8)
     return inner;
   return [inner = std::move(inner), from] { return std::make_unique<converting_reader>(inner(), from); };
+}
+
+pieces with_line_feeds(pieces inner) {
+  return [inner = std::move(inner)] { return std::make_unique<feeding_reader>(inner()); };
 }
 
 outcome<beginning> read_beginning(const pieces& from, std::uint64_t bytes_max) {

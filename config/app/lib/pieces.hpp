@@ -33,6 +33,8 @@ pieces pieces_of(const byte_source& source);
 /// What is damaged behind its first byte ends there, with a note.
 pieces pieces_of_entry(const byte_source& archive, std::size_t entry, const opening::archive_limits& limits);
 pieces as_utf8(pieces inner, extractors::text_encoding from);
+/// Lines that end with CR alone as lines that end with LF: as many bytes, the same places.
+pieces with_line_feeds(pieces inner);
 
 struct beginning {
   std::string bytes;

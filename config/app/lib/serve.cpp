@@ -2,6 +2,7 @@
 #include "config/app/lib/commands.hpp"
 #include "config/app/lib/embedded_files.hpp"
 #include "config/app/lib/file_analysis.hpp"
+#include "config/app/lib/searchable_text.hpp"
 #include "config/app/lib/storage_of.hpp"
 
 #include "actors/case_search/case_search.hpp"
@@ -215,6 +216,28 @@ case_settings cases_of(const settings& s) {
   return c;
 }
 
+case_search_settings case_search_of(const settings& s) {
+  case_search_settings c;
+  c.messages_max = s.case_search.messages_max;
+  c.messages_bytes_max = s.case_search.messages_bytes_max;
+  c.message_vectors_max = s.case_search.message_vectors_max;
+  c.cases_kept_max = s.case_search.cases_kept_max;
+  c.indexed_at_once_bytes = s.case_search.indexed_at_once_bytes;
+  c.similarity_min = static_cast<double>(s.case_search.similarity_percent) / 100;
+  c.index.segment_bytes = s.case_search.segment_bytes;
+  c.index.vectors_max = s.case_search.file_vectors_max;
+  return c;
+}
+
+app::searchable_text_options searchable_of(const settings& s, const app::file_analysis_options& analysis) {
+  app::searchable_text_options o;
+  o.text_bytes_max = s.case_search.extracted_bytes_max;
+  o.redact = analysis.redact;
+  o.redaction = analysis.redaction;
+  o.archive = analysis.archive;
+  return o;
+}
+
 likeness_settings likeness_of(const settings& s) {
   likeness_settings l;
   l.cases_max = s.likeness.cases_max;
@@ -336,7 +359,8 @@ int serve(const common_options& o, bool next_free_port) {
   const auto analyse = [analysis](const file_request& file) { return analyse_uploaded_file(file, analysis); };
   const auto shelf = std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random});
   const auto searcher = std::make_shared<case_searcher>(
-      case_search_settings{}, case_search_deps{storage->blobs, storage->cases, make_embedder(s, storage->embeddings), clock, [shelf](const case_id& id) { return shelf->list(id); }});
+      case_search_of(s), case_search_deps{storage->blobs, storage->cases, make_embedder(s, storage->embeddings), clock, [shelf](const case_id& id) { return shelf->list(id); },
+                                          app::text_extractor_of(storage->blobs, searchable_of(s, analysis))});
 
   case_deps deps;
   deps.writer = writer;
