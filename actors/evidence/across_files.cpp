@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <span>
+#include <string_view>
 
 namespace fm::evidence {
 namespace {
@@ -110,7 +112,10 @@ void compare(const std::vector<threaded_file>& files, std::size_t i, std::size_t
   out.insert(out.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
 }
 
-bool names_one_thing(const std::string& kind) { return kind == "request" || kind == "uuid" || kind == "block" || kind == "job" || kind == "pod"; }
+bool names_one_thing(const std::string& kind) {
+  static constexpr std::string_view kinds[] = {"request", "uuid", "block", "job", "pod", "order", "session", "message", "transaction"};
+  return std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds);
+}
 } // namespace
 
 file_threads threads_of_log(const analysis& a) {

@@ -40,9 +40,11 @@ constexpr row keys[] = {{"request_id", "request"}, {"requestid", "request"}, {"r
                         {"trace_id", "request"},   {"traceid", "request"},   {"correlation_id", "request"}, {"correlationid", "request"},
                         {"host", "host"},          {"hostname", "host"},     {"node", "host"},          {"rhost", "host"},      {"server", "host"},
                         {"pod", "pod"},            {"pod_name", "pod"},      {"container", "pod"},      {"job", "job"},         {"job_id", "job"},
-                        {"jobid", "job"},          {"task", "job"},          {"user", "user"},          {"username", "user"}};
+                        {"jobid", "job"},          {"task", "job"},          {"task_id", "job"},        {"user", "user"},       {"username", "user"},
+                        {"order_id", "order"},     {"orderid", "order"},     {"session_id", "session"}, {"sessionid", "session"}, {"message_id", "message"},
+                        {"msg_id", "message"},     {"transaction_id", "transaction"}, {"txn_id", "transaction"}, {"tx_id", "transaction"}};
 const char* kind_of_key(std::string_view word) {
-  constexpr std::string_view first = "cChHjJnNpPrRsStTuU";
+  constexpr std::string_view first = "cChHjJmMnNoOpPrRsStTuU";
   if (word.size() < 3 || word.size() > 14 || first.find(word[0]) == std::string_view::npos)
     return nullptr;
   for (auto& k : keys)

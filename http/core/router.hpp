@@ -36,6 +36,7 @@ struct route {
   /// it is known to be passed. An Idempotency-Key counts from claim_key() on.
   bool streams_body = false;
   std::uint64_t body_bytes_max = 0;
+  std::uint64_t file_bytes_max = 0; ///< of the file in that body, which is what a person is told; 0 = there is none
   /// What OPTIONS of the path answers besides its methods.
   std::vector<std::pair<std::string, std::string>> options;
   /// Media type of the body when it is not JSON.

@@ -447,6 +447,7 @@ void add_file_routes(router& routes, const rest_deps_ptr& deps) {
            {201, 202, 400, 403, 404, 408, 409, 410, 413, 415, 422}, [deps](const exchange_ptr& x) { upload(deps, x); }};
   in.streams_body = true;
   in.body_bytes_max = deps->upload_bytes_max + form_bytes_max;
+  in.file_bytes_max = deps->upload_bytes_max;
   in.takes_type = "multipart/form-data";
   routes.add(std::move(in));
   with("GET", "/data", "The files of a case, oldest first", {200, 404}, [deps](const exchange_ptr& x) { list(deps, x, "data"); }, {"limit", "offset"});

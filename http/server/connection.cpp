@@ -147,6 +147,7 @@ public:
     const auto* streamed = streaming_route(*hub_, {head.method_string().data(), head.method_string().size()},
                                            {head.target().data(), head.target().size()});
     body_bytes_max_ = streamed ? streamed->body_bytes_max : hub_->deps.settings.body_bytes_max;
+    file_bytes_max_ = streamed ? streamed->file_bytes_max : 0;
     if (const auto length = parser_->content_length(); length && *length > body_bytes_max_)
       return too_large();
     parser_->body_limit(body_bytes_max_);
@@ -314,8 +315,8 @@ public:
   // ---- answers --------------------------------------------------------------------------------------------
   void too_large() { refuse(413, body_too_large()); }
   failure body_too_large() const {
-    return make_failure(errc::too_large,
-                        "The body is larger than the " + std::to_string(body_bytes_max_) + " bytes allowed.");
+    return make_failure(errc::too_large, file_bytes_max_ > 0 ? "A file may have " + std::to_string(file_bytes_max_) + " bytes."
+                                                             : "The body is larger than the " + std::to_string(body_bytes_max_) + " bytes allowed.");
   }
   /// Before there is a request to answer properly: answer and close.
   void refuse(int status, const failure& f) {
@@ -654,6 +655,7 @@ private:
   std::string piece_;
   std::chrono::steady_clock::time_point body_until_{};
   std::uint64_t body_bytes_max_ = 0; ///< of the request that is read
+  std::uint64_t file_bytes_max_ = 0; ///< of the file in it; 0 = it is none
   std::string remote_;
   unsigned version_ = 11;
   bool keep_alive_ = true;

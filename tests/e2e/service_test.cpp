@@ -885,6 +885,25 @@ private:
     check(used && used->resident_bytes < (700ULL << 20), "the server's memory stays bounded", used ? std::to_string(used->resident_bytes >> 20) + " MiB, " + std::to_string(used->cpu_seconds) + " s of computing" : used.error().detail);
     auto asked = http.post("/api/v1/cases/" + id + "/queries", ask_body("What is wrong?"));
     check(asked && asked->status == 201, "and the case is alive", asked ? std::to_string(asked->status) : asked.error().detail);
+
+    // Two logs of one case: each is told with what it has to do with the other.
+    id = s.new_case(http);
+    std::string api, queue;
+    for (int minute = 10; minute < 60; ++minute) {
+      const auto stamp = "2026-01-31T12:" + std::to_string(minute) + ":0";
+      api += stamp + "1Z INFO order served in 12 ms\n" + (minute == 40 ? stamp + "2Z ERROR order_id=ord-77aa1031 charge failed\n" : "");
+      queue += stamp + "3Z INFO batch taken\n" + (minute == 40 ? stamp + "4Z ERROR consumer gave up order_id=ord-77aa1031\n" : "");
+    }
+    (void)upload("api.log", api);
+    auto second = upload("queue.log", queue);
+    check(second && second->parsed()["agent_response"]["content"].text().find("ord-77aa1031 runs through 2 files") != std::string::npos, "a log is told together with the case's others", second ? second->body.substr(0, 400) : second.error().detail);
+    auto together = http.get("/api/v1/cases/" + id + "/evidence/correlations");
+    const auto found = together ? together->parsed()["findings"].at(0) : json{};
+    check(together && together->status == 200 && found["kind"].text() == "shared_name" && found["title"].text().find("ord-77aa1031") != std::string::npos && found["places"].items().size() == 2 &&
+              found["places"].at(1)["file_name"].text() == "queue.log" && found["places"].at(1)["line_first"].whole() == 32,
+          "and what they say together can be read", together ? together->body.substr(0, 400) : together.error().detail);
+    auto foreign = s.as("bob").get("/api/v1/cases/" + id + "/evidence/correlations");
+    check(foreign && foreign->status == 404, "by those alone who may read the case", foreign ? std::to_string(foreign->status) : foreign.error().detail);
   }
 
   // ---- files on their way ----

@@ -220,7 +220,7 @@ TEST(triage, HostileInputEndsWithAClearResult) {
 }
 
 TEST(triage, EveryLineGetsATemplate) {
-  limits l;
+  evidence::limits l;
   l.assignments = true;
   const auto a = analyze("a 1\n\nb 2\n  at x(y.java:1)\nlast", l);
   ASSERT_EQ(a.assignments.size(), 5U);
