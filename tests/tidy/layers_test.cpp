@@ -67,6 +67,7 @@ const std::vector<layer>& table() {
        "http has never heard of storage or of an actor's implementation"},
 
       {"config/settings", {"protocol/base"}, "settings are plain values"},
+      {"config/cmake/precompiled", {"protocol", "config/cmake/precompiled"}, "what is compiled once is what all layers above share"},
       {"config/cmake", {}, "build helpers stand alone"},
       {"config/app", {"protocol", "storage", "actors", "http", "config"}, "the roof: doors to every room, but not to the tests"},
       {"tests", {"protocol", "storage", "actors", "http", "config"}, "tests see everything but the benches"},
@@ -86,7 +87,7 @@ const std::vector<fence>& fences() {
   static const std::vector<fence> list{
       {{"caf/"},
        {"protocol/messages", "actors/support", "actors/stores", "actors/cases", "actors/agent", "actors/llm", "actors/identity",
-        "actors/files", "actors/knowledge", "actors/teams", "actors/case_search", "actors/likeness", "actors/preprocessing", "actors/reports", "actors/retention", "http/bridge", "http/rest", "http/live", "config/app"},
+        "actors/files", "actors/knowledge", "actors/teams", "actors/case_search", "actors/likeness", "actors/preprocessing", "actors/reports", "actors/retention", "http/bridge", "http/rest", "http/live", "config/app", "config/cmake/precompiled"},
        "CAF lives in messages, in actors (evidence excepted) and where a request meets an actor"},
       {{"simdjson.h", "boost/json"},
        {"protocol/base", "protocol/wire", "storage/codec", "storage/chroma", "actors/llm", "actors/knowledge", "actors/search", "actors/case_search", "actors/teams", "actors/files", "actors/likeness", "actors/evidence", "http", "config/app"},
