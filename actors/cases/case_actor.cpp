@@ -360,10 +360,13 @@ public:
     const auto f = std::move(w.in_flight);
     w.in_flight.reset();
     if (!result) {
+      // A commit that was told as failed may stand after all (the database fell silent before its answer), or somebody else
+      // writes this case: what we hold is stale. Whoever asked is right to ask again: after the reload its client's id decides.
+      const bool stale = result.error().code == errc::conflict;
+      const auto told = stale ? outcome<sequence>{make_unavailable("The case is read again from its store; this request changed nothing. Repeat it.")} : result;
       for (auto& answer : f->answers)
-        answer(result, st.state);
-      if (result.error().code == errc::conflict) {
-        // Somebody else writes this case: what we hold is stale. Start over from the store.
+        answer(told, st.state);
+      if (stale) {
         log::warn("case", "case=" + st.id.value + " lost its log to another writer; reloading");
         return self->quit(caf::make_error(caf::sec::runtime_error, std::string{"stale writer"}));
       }

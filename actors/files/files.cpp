@@ -121,7 +121,8 @@ failure cancelled_before() { return make_conflict("CANCELLED", "The analysis was
 
 /// Puts what the new file says together with the others at the end of what is said of it.
 void add_across(file_shelf& shelf, stored_file& stored) {
-  auto& [file, analysis] = stored;
+  const auto& file = stored.first;
+  auto& analysis = stored.second;
   if (analysis.threads.kinds.empty() && analysis.threads.names.empty())
     return;
   const auto together = shelf.across(file.in_case);

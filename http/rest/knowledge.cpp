@@ -118,7 +118,7 @@ void add(const rest_deps_ptr& rest, const family& f, const exchange_ptr& x) {
   add_knowledge m;
   m.who = who_of(x);
   m.draft.scope = f.scope(x);
-  const auto stored = [x, f](const knowledge_document& d) {
+  const auto stored = [x](const knowledge_document& d) {
     auto r = document_answer(201, d);
     x->respond(std::move(r.with("Location", "/api/v1/knowledge/documents/" + d.id)));
   };

@@ -84,9 +84,8 @@ void commit_writer::project(head& h, const case_event& e) {
         .run();
   } else if (auto* d = std::get_if<turn_edited>(&e.data)) {
     const auto key = question_of(h, d->turn);
-    if (key == 0)
-      return;
-    unindex_message(key);
+    if (key == 0 || !unindex_message(key))
+      return; // a question that was withdrawn has no words left to change
     c_.prepare("UPDATE case_messages SET content = ? WHERE id = ?").bind(1, d->content).bind(2, key).run();
     index_message(key, d->content);
   } else if (auto* d = std::get_if<turn_withdrawn>(&e.data)) {
@@ -216,15 +215,16 @@ void commit_writer::index_message(std::int64_t key, std::string_view content) {
   c_.prepare("INSERT INTO message_search (rowid, content) VALUES (?, ?)").bind(1, key).bind(2, content).run();
 }
 
-void commit_writer::unindex_message(std::int64_t key) {
+bool commit_writer::unindex_message(std::int64_t key) {
   std::string content;
   {
     auto s = c_.prepare("SELECT content FROM case_messages WHERE id = ?");
     if (!s.bind(1, key).step())
-      return;
+      return false;
     content = s.string(0);
   }
   sqlite::unindex_message(c_, key, content);
+  return true;
 }
 
 std::int64_t commit_writer::question_of(const head& h, const turn_id& turn) {

@@ -33,7 +33,7 @@ private:
   void finish_turn(head& h, const case_event& e);
   std::int64_t add_message(head& h, const message& m);
   void index_message(std::int64_t key, std::string_view content);
-  void unindex_message(std::int64_t key);
+  bool unindex_message(std::int64_t key); ///< false: there is no such message
   std::int64_t question_of(const head& h, const turn_id& turn);
   void write_record(std::int64_t num, const case_record& r, bool fresh);
   void write_search_words(std::int64_t num, const case_record& r, bool fresh, bool changed);

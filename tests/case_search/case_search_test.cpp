@@ -51,7 +51,7 @@ struct moody_embedder final : embedder {
 };
 
 struct case_search_test : testing::Test {
-  opened_storage storage = std::move(*open_storage(all_in_memory()));
+  opened_storage storage = *open_storage(all_in_memory());
   std::shared_ptr<counting_blobs> blobs = std::make_shared<counting_blobs>(storage.blobs);
   std::shared_ptr<moody_embedder> model = std::make_shared<moody_embedder>();
   std::vector<case_file> files;

@@ -194,7 +194,8 @@ TEST_F(case_actor_test, AStaleWriterIsReloadedAndNothingIsWrittenTwice) {
   ASSERT_TRUE(rival.ask(id, add_note{alice, "from the rival", {}}));
   auto late = world->ask(id, add_note{alice, "from the old owner", {}});
   ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, errc::conflict);
+  EXPECT_EQ(late.error().code, errc::unavailable) << "to be asked again; the case is read anew";
+  EXPECT_TRUE(late.error().retry_after);
   auto now = world->ask(id, add_note{alice, "after reloading", {}});
   ASSERT_TRUE(now) << now.error().detail;
   EXPECT_EQ(store->messages(id, 0, 10, false)->total, 2U);

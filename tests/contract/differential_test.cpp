@@ -81,7 +81,8 @@ private:
       [[fallthrough]];
     case 3:
       if (turn > 0) {
-        events.emplace_back(s.answer(turn, words(), 1 + static_cast<std::uint32_t>(rng_() % 3)));
+        const auto text = words(); // one after the other: a seed is the same story with every compiler
+        events.emplace_back(s.answer(turn, text, 1 + static_cast<std::uint32_t>(rng_() % 3)));
         break;
       }
       [[fallthrough]];

@@ -331,7 +331,7 @@ private:
       const bool guarded = operations["get"]["security"].size() > 0 || pattern.find("{case_id}") != std::string::npos;
       guarded_gets += guarded;
       auto anonymous = nobody.get(path), mine = alice.get(path), theirs = mallory.get(path);
-      const auto say = [&](const outcome<http_answer>& r) { return pattern + " " + (r ? std::to_string(r->status) : r.error().detail) + "; "; };
+      const auto say = [&, &pattern = pattern](const outcome<http_answer>& r) { return pattern + " " + (r ? std::to_string(r->status) : r.error().detail) + "; "; };
       if (guarded && (!anonymous || anonymous->status != 401 || anonymous->header("www-authenticate").empty()))
         without += say(anonymous);
       if (pattern.find("{case_id}") != std::string::npos) {

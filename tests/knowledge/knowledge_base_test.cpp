@@ -30,7 +30,7 @@ struct moody_embedder final : embedder {
 struct knowledge_base_test : testing::Test {
   std::shared_ptr<contract::turned_clock> clock = std::make_shared<contract::turned_clock>();
   random_ptr random = seeded_random(3);
-  opened_storage storage = std::move(*open_storage(all_in_memory()));
+  opened_storage storage = *open_storage(all_in_memory());
   std::shared_ptr<moody_embedder> model = std::make_shared<moody_embedder>();
   embedder_ptr used = model;
   knowledge_settings settings;

@@ -67,7 +67,7 @@ embedder_ptr chosen_embedder() {
 
 /// The whole library as it is served, with the starter pack in it.
 struct library {
-  opened_storage storage = std::move(*open_storage(all_in_memory()));
+  opened_storage storage = *open_storage(all_in_memory());
   embedder_ptr model = chosen_embedder();
   knowledge_base base{{}, {storage.blobs, storage.vectors, model, system_clock_source(), seeded_random(1), {}, {}, {}}};
   std::map<std::string, std::string> book_of; ///< slug of a title

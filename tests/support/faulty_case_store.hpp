@@ -23,7 +23,7 @@ struct faulty_case_store : case_store {
 
   /// The n-th batch from now on (1 = the next) fails as a full disk would; the others go through.
   void fail_commit(int n) {
-    on_commit = [this, left = n]() mutable -> std::optional<failure> {
+    on_commit = [left = n]() mutable -> std::optional<failure> {
       if (--left != 0)
         return std::nullopt;
       return make_unavailable("The disk is full (as the test wishes).");
