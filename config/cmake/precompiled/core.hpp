@@ -1,5 +1,5 @@
-// What nearly every file reads: compiled once for all of them (CMakeLists.txt, fm_precompile). Files still include what they
-// use; the fuzz preset builds without this header and shows what is missing.
+// What nearly every file reads: compiled once for all of them (CMakeLists.txt, fm_precompile). Files still include what they use:
+// a build with -DFM_PRECOMPILE=OFF shows what is missing.
 #pragma once
 
 #include "protocol/base/clock.hpp"
