@@ -1,7 +1,8 @@
-// The writer in front of the case store: natural group commit. Whatever arrives while one transaction is being
-// written becomes the next one, so a busy server pays one fsync for many cases and an idle one waits for nobody.
+// The writer in front of the case store: group commit. Whatever arrives while one transaction is being written becomes the
+// next one, so a busy server pays one fsync for many cases and an idle one waits for nobody (commit_queue.hpp).
 #pragma once
 
+#include "actors/stores/commit_queue.hpp"
 #include "actors/support/offload.hpp"
 #include "protocol/base/metrics.hpp"
 #include "protocol/messages/case_store_actor.hpp"
@@ -11,11 +12,6 @@
 
 namespace fm {
 
-struct store_settings {
-  std::size_t batch_max = 512;       ///< commits in one transaction
-  std::size_t batch_bytes_max = 4U << 20; ///< text in one transaction, about
-  std::size_t queue_max = 10'000;    ///< waiting commits; above: overloaded
-};
 struct store_deps {
   case_store_ptr store;
   offload_ptr writer; ///< one thread: the store has one writer

@@ -7,19 +7,32 @@
 #include <thread>
 #include <vector>
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sched.h>
 
 namespace fm {
 namespace {
+/// Every other thread goes before the calling one, and one processor is left to them alone. What the system refuses is done without.
+void step_behind() {
+  const sched_param none{};
+  (void)::sched_setscheduler(0, SCHED_IDLE, &none); // of this thread alone, on Linux
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
+    return;
+  std::size_t first = 0;
+  while (!CPU_ISSET(first, &allowed))
+    ++first;
+  CPU_CLR(first, &allowed);
+  (void)::sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 class pool final : public offload {
 public:
-  pool(std::size_t threads, std::size_t queue_max, offload_priority priority) : queue_max_(queue_max) {
+  pool(std::size_t threads, std::size_t queue_max, offload_priority priority, const courtesy_ptr& under) : queue_max_(queue_max) {
     for (std::size_t i = 0; i < threads; ++i)
-      threads_.emplace_back([this, priority] {
+      threads_.emplace_back([this, priority, under] {
         if (priority == offload_priority::background)
-          (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10); // of this thread alone, on Linux
+          step_behind();
+        work_under(under);
         run();
       });
   }
@@ -60,6 +73,8 @@ private:
         queue_.pop_front();
       }
       work();
+      work = {};
+      make_way();
     }
   }
 
@@ -80,8 +95,8 @@ struct inline_offload final : offload {
 };
 } // namespace
 
-offload_ptr make_offload(std::size_t threads, std::size_t queue_max, offload_priority priority) {
-  return std::make_shared<pool>(threads, queue_max, priority);
+offload_ptr make_offload(std::size_t threads, std::size_t queue_max, offload_priority priority, courtesy_ptr under) {
+  return std::make_shared<pool>(threads, queue_max, priority, under);
 }
 offload_ptr make_inline_offload() { return std::make_shared<inline_offload>(); }
 

@@ -1,6 +1,8 @@
 // Blocking work away from actor and I/O threads: a bounded executor. A full queue says no at once.
 #pragma once
 
+#include "actors/support/courtesy.hpp"
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -18,10 +20,11 @@ struct offload {
 };
 using offload_ptr = std::shared_ptr<offload>;
 
-/// background: the machine's other threads go first when processors are scarce.
+/// background: the machine's other threads go first, and one processor is theirs alone when there are several.
 enum class offload_priority { normal, background };
-/// `threads` workers over one queue of at most `queue_max` closures.
-offload_ptr make_offload(std::size_t threads, std::size_t queue_max, offload_priority priority = offload_priority::normal);
+/// `threads` workers over one queue of at most `queue_max` closures; they work under `under` (courtesy.hpp), if given.
+offload_ptr make_offload(std::size_t threads, std::size_t queue_max, offload_priority priority = offload_priority::normal,
+                         courtesy_ptr under = {});
 /// Runs everything at once on the calling thread: for deterministic tests.
 offload_ptr make_inline_offload();
 

@@ -45,7 +45,7 @@ inline std::string upload_file(std::size_t n, std::size_t log_bytes) {
 inline const char* upload_name(std::size_t n) { return n % 4 < 2 ? "service.log" : n % 4 == 2 ? "config.yaml" : "metrics.csv"; }
 
 /// One form, written as it goes; the status, 0 when there was no answer.
-inline int upload(const endpoint& to, const std::string& token, const std::string& case_id, const std::string& name, const std::function<std::string()>& next, std::size_t bytes,
+inline int upload(const endpoint& to, const std::string& token, const std::string& case_id, const std::string& name, const std::function<std::string_view()>& next, std::size_t bytes,
                   std::chrono::seconds within) {
   const std::string head = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\n", tail = "\r\n--XX--\r\n";
   http_connection http{to};
@@ -101,10 +101,19 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
   if (f.connect_all(64, std::chrono::seconds{60}) != o.turns || !f.run_until([&] { return joined >= o.turns; }, std::chrono::seconds{30}))
     give_up(std::to_string(joined) + " of " + std::to_string(o.turns) + " cases opened: " + f.last_refusal());
 
-  f.run_for(std::chrono::milliseconds{500}); // replays end
-
+  // What was asked for before is over: replays, the likeness of new cases, the indexes of the last round's files.
+  const auto settle = [&] {
+    const auto until = steady::now() + std::chrono::seconds{60};
+    for (auto before = t.usage().cpu_seconds; steady::now() < until;) {
+      f.run_for(std::chrono::milliseconds{500});
+      const auto now = t.usage().cpu_seconds;
+      if (now - std::exchange(before, now) < 0.02)
+        return;
+    }
+  };
   std::size_t turn = 0;
   const auto phase = [&](latency_histogram& into_this, const std::function<void()>& beside) {
+    settle();
     ended = 0;
     into = &into_this;
     for (std::size_t i = 0; i < o.turns; ++i)
@@ -117,6 +126,7 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
     into = nullptr;
   };
   std::vector<double> ratios, alone_p99, beside_p99, alone_p50, beside_p50;
+  latency_histogram all_alone, all_beside;
   for (std::size_t round = 0; round < o.rounds; ++round) {
     latency_histogram alone, beside;
     std::atomic<std::size_t> good{0}, bad{0};
@@ -134,26 +144,36 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
         c.join();
       crew.clear();
     };
-    const auto uploads = [&] {
-      const auto begin = steady::now();
+    auto begin = steady::now();
+    std::atomic<bool> go{false};
+    const auto recruit = [&] { // the threads stand ready before the turns begin: making them would keep the words waiting
       for (std::size_t i = 0; i < o.to_one_case + o.to_others; ++i)
-        crew.emplace_back([&, i, left, begin] {
+        crew.emplace_back([&, i, left] {
           (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
+          go.wait(false);
           const auto& id = others[round * (o.to_others + 1) + (i < o.to_one_case ? 0 : i - o.to_one_case + 1)];
           const auto n = round * 1'000 + i;
           const auto& text = files[i];
           bool given = false;
-          const auto status = upload(t.at(), t.token(), id, upload_name(n), [&] { return std::exchange(given, true) ? std::string{} : text; }, text.size(), std::chrono::seconds{180});
+          const auto status = upload(t.at(), t.token(), id, upload_name(n), [&] { return std::exchange(given, true) ? std::string_view{} : std::string_view{text}; }, text.size(), std::chrono::seconds{180});
           ++(status == 201 ? good : bad);
           if (--*left == 0)
             took = std::chrono::duration<double>(steady::now() - begin).count();
         });
+      f.run_for(std::chrono::milliseconds{200});
+    };
+    const auto uploads = [&] {
+      begin = steady::now();
+      go = true;
+      go.notify_all();
     };
     // Which comes first changes, so that a machine that tires or warms up favours neither.
     if (round % 2 == 0) {
       phase(alone, {});
+      recruit();
       phase(beside, uploads);
     } else {
+      recruit();
       phase(beside, uploads);
       stored();
       phase(alone, {});
@@ -164,6 +184,8 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
     line("  turns alone", alone);
     line("  uploads beside", beside);
     const auto p = [](const latency_histogram& h, double q) { return static_cast<double>(h.percentile(q)); };
+    all_alone.merge(alone);
+    all_beside.merge(beside);
     alone_p50.push_back(p(alone, 50));
     beside_p50.push_back(p(beside, 50));
     alone_p99.push_back(p(alone, 99));
@@ -176,6 +198,12 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
   };
   std::printf("medians                p50 %.1f ms alone, %.1f ms with uploads; p99 %.1f ms alone, %.1f ms with uploads; ratio of p99 %.2f\n", median(alone_p50) / 1'000,
               median(beside_p50) / 1'000, median(alone_p99) / 1'000, median(beside_p99) / 1'000, median(ratios));
+
+  if (o.rounds > 1) {
+    line("all rounds, alone", all_alone);
+    line("all rounds, beside", all_beside);
+    std::printf("                       ratio of p99 over all words %.2f\n", static_cast<double>(all_beside.percentile(99)) / std::max<double>(1, static_cast<double>(all_alone.percentile(99))));
+  }
 
   if (o.large_bytes == 0)
     return;
@@ -193,10 +221,11 @@ inline void run_uploads(target& t, const uploads_options& o, const std::function
   const auto block = upload_file(0, 1U << 20);
   std::size_t n = 0;
   const auto begin = steady::now();
-  const auto status = upload(t.at(), t.token(), others.front(), "large.log", [&]() -> std::string {
+  std::string piece;
+  const auto status = upload(t.at(), t.token(), others.front(), "large.log", [&]() -> std::string_view {
     if (sent >= o.large_bytes)
       return {};
-    auto piece = "block " + std::to_string(n++) + "\n" + block;
+    piece = "block " + std::to_string(n++) + "\n" + block;
     piece.resize(std::min(piece.size(), o.large_bytes - sent));
     sent += piece.size();
     return piece;

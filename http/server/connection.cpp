@@ -6,6 +6,7 @@
 #include "http/core/gzip.hpp"
 #include "http/core/upgrade.hpp"
 #include "http/server/pipeline.hpp"
+#include "http/server/turnstile.hpp"
 #include "protocol/base/text.hpp"
 
 #include <boost/asio/dispatch.hpp>
@@ -218,8 +219,15 @@ public:
                    hub_->deps.settings.stream_idle));
     give_leave([](session& s) { s.read_piece(); });
   }
+  /// Once there are bytes, and when it is this connection's turn among those whose bytes lie ready.
   void read_piece() {
     reading_ = true;
+    const auto wait_turn = [self = shared_from_this()] { turnstile::of_this_thread().pass(self->socket_.get_executor(), [self] { self->read_some(); }); };
+    if (buffer_.size() > 0)
+      return wait_turn();
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this(), wait_turn](error_code ec) { ec ? self->read_some() : wait_turn(); });
+  }
+  void read_some() { // an error of the socket is told by the read
     bh::async_read_some(socket_, buffer_, *in_, [self = shared_from_this()](error_code ec, std::size_t) {
       self->reading_ = false;
       self->on_piece(ec);

@@ -7,6 +7,7 @@
 #include "storage/codec/projection.hpp"
 #include "storage/sqlite/case_list.hpp"
 #include "storage/sqlite/case_search.hpp"
+#include "storage/sqlite/checkpointer.hpp"
 #include "storage/sqlite/commit_writer.hpp"
 #include "storage/sqlite/migrations.hpp"
 #include "storage/sqlite/reader_pool.hpp"
@@ -27,6 +28,7 @@ public:
   explicit sqlite_case_store(const store_options& options)
       : writer_(options.file), pool_(options.file, options.readers, register_case_set) {
     migrate(writer_, case_migrations());
+    checkpointer_.emplace(writer_, options.file);
   }
 
   std::vector<outcome<sequence>> commit(std::span<const case_commit> items) override {
@@ -436,6 +438,7 @@ private:
   std::mutex writer_mutex_;
   mutable connection writer_;
   mutable reader_pool pool_;
+  std::optional<checkpointer> checkpointer_; ///< goes before the writer it watches
 };
 
 } // namespace

@@ -18,6 +18,7 @@
 #include "actors/likeness/likeness.hpp"
 #include "actors/llm/openai_provider.hpp"
 #include "actors/stores/case_store_actor.hpp"
+#include "actors/support/courteous_blobs.hpp"
 #include "actors/support/jobs.hpp"
 #include "actors/teams/teams.hpp"
 #include "http/client/curl_client.hpp"
@@ -328,8 +329,17 @@ int serve(const common_options& o, bool next_free_port) {
   auto writer = spawn_case_store(system, batch, {storage->cases, writer_thread, stats});
   auto identity = spawn_identity(system, identity_of(s), {storage->users, storage->sessions, accounts, clock, random});
 
+  const auto running_turns = std::make_shared<std::atomic<std::int64_t>>(0);
+  const auto stopping = std::make_shared<std::atomic<bool>>(false);
+  const auto processors = std::max(1U, std::thread::hardware_concurrency());
+  const auto share_of_machine = [&](unsigned percent) {
+    return std::make_shared<courtesy>(percent / 100.0 * processors, [running_turns, stopping, processors] { return !*stopping && *running_turns >= static_cast<std::int64_t>(processors); });
+  };
+  const auto behind = share_of_machine(s.files.analysis_percent), receiving = share_of_machine(s.files.receiving_percent);
+  const auto blobs = make_courteous(storage->blobs);
+
   const auto library = make_offload(2, 1'024); // searching must not wait behind analysis
-  const auto indexing = make_offload(1, 1'024, offload_priority::background);
+  const auto indexing = make_offload(1, 1'024, offload_priority::background, behind);
   std::shared_ptr<knowledge_base> known;
   job_settings of_jobs;
   of_jobs.remembered_max = s.jobs.remembered_max;
@@ -357,10 +367,10 @@ int serve(const common_options& o, bool next_free_port) {
   analysis.redaction.personal = s.files.redaction == "all";
   analysis.redaction.ip_addresses = s.files.redact_addresses;
   const auto analyse = [analysis](const file_request& file) { return analyse_uploaded_file(file, analysis); };
-  const auto shelf = std::make_shared<file_shelf>(shelves, file_deps{storage->blobs, analyse, clock, random});
+  const auto shelf = std::make_shared<file_shelf>(shelves, file_deps{blobs, analyse, clock, random});
   const auto searcher = std::make_shared<case_searcher>(
-      case_search_of(s), case_search_deps{storage->blobs, storage->cases, make_embedder(s, storage->embeddings), clock, [shelf](const case_id& id) { return shelf->list(id); },
-                                          app::text_extractor_of(storage->blobs, searchable_of(s, analysis))});
+      case_search_of(s), case_search_deps{blobs, storage->cases, make_embedder(s, storage->embeddings), clock, [shelf](const case_id& id) { return shelf->list(id); },
+                                          app::text_extractor_of(blobs, searchable_of(s, analysis))});
 
   case_deps deps;
   deps.writer = writer;
@@ -379,7 +389,7 @@ int serve(const common_options& o, bool next_free_port) {
   deps.random = random;
   deps.metrics = stats;
   const auto agent = deps.run.provider ? deps.run.provider->name() : std::string{"builtin"};
-  const auto running_turns = deps.running_turns;
+  deps.running_turns = running_turns;
   auto registry = spawn_case_registry(system, {}, std::make_shared<const case_settings>(cases_of(s)), std::move(deps));
 
   book->watch([registry](const job& what) {
@@ -391,19 +401,19 @@ int serve(const common_options& o, bool next_free_port) {
   else if (*swept > 0)
     log::info("files", std::to_string(*swept) + " uploads that were cut off by the last stop were removed");
   auto case_search = spawn_case_search(system, {searcher, library, indexing});
-  const auto comparing = make_offload(1, 1'024, offload_priority::background); // after every upload
+  const auto comparing = make_offload(1, 1'024, offload_priority::background, behind); // after every upload
   likeness_service likeness;
   std::function<void(const case_id&)> on_evidence = [case_search](const case_id& id) { caf::anon_send(case_search, index_case{id}); };
   if (s.likeness.enabled) {
-    likeness = spawn_likeness(system, likeness_of(s), {storage->cases, storage->blobs, comparing, registry, [shelf](const case_id& id) { return shelf->marks(id); },
+    likeness = spawn_likeness(system, likeness_of(s), {storage->cases, blobs, comparing, registry, [shelf](const case_id& id) { return shelf->marks(id); },
                                                        recall_of(s, known, s.likeness.shown_max, "runbook")});
     on_evidence = [actor = likeness.actor, index = on_evidence](const case_id& id) {
       index(id);
       caf::anon_send(actor, look_for_likeness{id});
     };
   }
-  const auto analysts = make_offload(s.files.analysis_threads, s.files.analysis_queue_max, offload_priority::background); // turns must not wait behind uploads
-  const auto receivers = make_offload(s.files.receiver_threads, 4 * s.files.receiving_max, offload_priority::background);
+  const auto analysts = make_offload(s.files.analysis_threads, s.files.analysis_queue_max, offload_priority::background, behind); // turns must not wait behind uploads
+  const auto receivers = make_offload(s.files.receiver_threads, 4 * s.files.receiving_max, offload_priority::background, receiving);
   files_actor_deps of_files;
   of_files.shelf = shelf;
   of_files.work = analysts;
@@ -485,6 +495,7 @@ int serve(const common_options& o, bool next_free_port) {
       log::info("app", "started version=" + version() + " agent=" + agent + " data=" + s.storage.data);
       wait_for_signal(stop);
       const auto asked = std::chrono::steady_clock::now();
+      *stopping = true;
       (*server)->drain();
       finish_turns(*running_turns, asked, s.cases.drain_seconds);
     }
