@@ -1,3 +1,4 @@
+// Every call that moves bytes makes way first; the rest is passed on.
 #include "actors/support/courteous_blobs.hpp"
 
 #include "actors/support/courtesy.hpp"
