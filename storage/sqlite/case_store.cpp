@@ -365,6 +365,7 @@ private:
     commit_writer w{writer_};
     for (auto& item : items)
       results.push_back(w.write(item));
+    w.tidy_index();
     t.commit();
     return results;
   }
@@ -386,6 +387,7 @@ private:
       }
       writer_.prepare("RELEASE item").run();
     }
+    w.tidy_index();
     t.commit();
     return results;
   }

@@ -6,6 +6,7 @@
 #include "storage/sqlite/rows.hpp"
 
 #include <tuple>
+#include <utility>
 
 namespace fm::sqlite {
 
@@ -211,7 +212,17 @@ std::int64_t commit_writer::add_message(head& h, const message& m) {
   return key;
 }
 
+void commit_writer::tidy_index() {
+  constexpr std::int64_t least_pages = 16, pages_a_page = 8; // each page is written anew about once a level, and levels are few
+  constexpr std::size_t page_bytes = 4'096;
+  if (indexed_ > 0)
+    c_.prepare("INSERT INTO message_search (message_search, rank) VALUES ('merge', ?)")
+        .bind(1, least_pages + pages_a_page * static_cast<std::int64_t>(std::exchange(indexed_, 0) / page_bytes))
+        .run();
+}
+
 void commit_writer::index_message(std::int64_t key, std::string_view content) {
+  indexed_ += content.size() + 1;
   c_.prepare("INSERT INTO message_search (rowid, content) VALUES (?, ?)").bind(1, key).bind(2, content).run();
 }
 

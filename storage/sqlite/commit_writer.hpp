@@ -17,6 +17,10 @@ public:
   /// leaves it to the transaction to take everything back.
   outcome<sequence> write(const case_commit& commit);
 
+  /// Once, behind the last item: the full-text index is put together a little for what was added to it. Left to itself it does much at
+  /// once, now and then, and every commit behind that waits.
+  void tidy_index();
+
 private:
   /// What a commit knows of its case while it writes.
   struct head {
@@ -39,6 +43,7 @@ private:
   void write_search_words(std::int64_t num, const case_record& r, bool fresh, bool changed);
 
   connection& c_;
+  std::size_t indexed_ = 0; ///< bytes
 };
 
 /// Takes a message out of the full-text index; its row must still hold the text that was indexed.

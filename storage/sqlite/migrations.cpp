@@ -152,6 +152,14 @@ CREATE INDEX idx_audit_case ON audit_log (case_id, at) WHERE case_id IS NOT NULL
 DROP TABLE audit_log;
 DROP TABLE reports;
 )sql"},
+      {3, "full text is merged in small steps", R"sql(
+INSERT INTO message_search (message_search, rank) VALUES ('automerge', 0);
+INSERT INTO message_search (message_search, rank) VALUES ('crisismerge', 64);
+)sql",
+       R"sql(
+INSERT INTO message_search (message_search, rank) VALUES ('automerge', 4);
+INSERT INTO message_search (message_search, rank) VALUES ('crisismerge', 16);
+)sql"},
   };
   return steps;
 }
