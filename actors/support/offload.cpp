@@ -8,13 +8,15 @@
 #include <vector>
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace fm {
 namespace {
-/// Every other thread goes before the calling one, and one processor is left to them alone. What the system refuses is done without.
+/// The machine's other threads go before the calling one, and one processor is left to them alone. What the system refuses is done without.
 void step_behind() {
-  const sched_param none{};
-  (void)::sched_setscheduler(0, SCHED_IDLE, &none); // of this thread alone, on Linux
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10); // of this thread alone, on Linux
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
     return;

@@ -53,7 +53,7 @@ void client_view::apply_snapshot(const json& snapshot) {
   for (auto& m : messages) {
     const auto number = m["turn_number"].whole();
     const auto& type = m["type"].text();
-    if (type == "case_note") {
+    if (type != "user_query" && type != "agent_response") { // a note, an upload, what is like this case: told at some turn and no part of it
       notes_[m["message_id"].text()] = m["content"].text();
       continue;
     }
