@@ -49,13 +49,12 @@ void start_writer(const writing_ptr& w) {
 }
 
 struct store_state {
-  writing_ptr writes;
   static inline const char* name = "case_store";
 };
 using store_pointer = case_store_actor::stateful_pointer<store_state>;
 
-case_store_actor::behavior_type store_impl(store_pointer self, store_settings settings, store_deps deps) {
-  const auto w = self->state.writes = std::make_shared<writing>(settings, std::move(deps));
+case_store_actor::behavior_type store_impl(store_pointer, store_settings settings, store_deps deps) {
+  const auto w = std::make_shared<writing>(settings, std::move(deps));
   return {
       [w](commit_events& c) {
         switch (w->queue.push(c)) {
