@@ -228,6 +228,7 @@ public:
     socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this(), wait_turn](error_code ec) { ec ? self->read_some() : wait_turn(); });
   }
   void read_some() { // an error of the socket is told by the read
+    buffer_.reserve(read_bytes); // Beast reads as much as its buffer has room for, and that is what the head left: a kilobyte or two
     bh::async_read_some(socket_, buffer_, *in_, [self = shared_from_this()](error_code ec, std::size_t) {
       self->reading_ = false;
       self->on_piece(ec);
@@ -656,7 +657,7 @@ private:
   beast::flat_buffer buffer_;
   std::optional<bh::request_parser<bh::string_body>> parser_;
   std::shared_ptr<streaming> streaming_;
-  static constexpr std::size_t piece_bytes_max = 128U << 10;
+  static constexpr std::size_t piece_bytes_max = 128U << 10, read_bytes = 64U << 10; // the latter is the most that Beast reads at once
   /// A body that is taken piece by piece, until the next request.
   std::optional<bh::request_parser<bh::buffer_body>> in_;
   body_taker taker_; ///< waits for the next piece

@@ -1,6 +1,7 @@
 // Two kinds of databases have schemas; users beside the cases share theirs.
 #include "storage/factory/schemas.hpp"
 
+#include "storage/filesystem/blob_store.hpp"
 #include "storage/postgres/migrations.hpp"
 #include "storage/sqlite/migrations.hpp"
 
@@ -8,6 +9,7 @@
 #include <climits>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 namespace fm {
 namespace {
@@ -59,6 +61,12 @@ bool same_place(const postgres::options& a, const postgres::options& b) {
   return a.host == b.host && a.port == b.port && a.database == b.database && a.schema == b.schema;
 }
 
+/// Where there is one: the server makes it.
+std::optional<std::string> blob_table_of(const storage_settings& s) {
+  auto table = s.data_directory + "/blobs/" + filesystem::table_file;
+  return s.blobs == "filesystem" && std::filesystem::exists(table) ? std::optional{std::move(table)} : std::nullopt;
+}
+
 std::vector<database> databases_of(const storage_settings& s) {
   std::vector<database> all;
   const auto main = s.sqlite_file.empty() ? s.data_directory + "/faultmaven.db" : s.sqlite_file;
@@ -72,6 +80,8 @@ std::vector<database> databases_of(const storage_settings& s) {
     all.push_back(postgres_database("users", s.users_postgres));
   if (s.sessions == "sqlite")
     all.push_back(sqlite_database("sessions", s.data_directory + "/sessions.db", sqlite::session_migrations()));
+  if (const auto table = blob_table_of(s))
+    all.push_back(sqlite_database("blobs", *table, sqlite::blob_migrations()));
   return all;
 }
 
@@ -92,7 +102,7 @@ auto guarded(const std::string& where, F f) -> decltype(f()) {
 
 /// A running server must not find its tables gone: the data directory is ours while we work on it.
 outcome<std::shared_ptr<void>> locked(const storage_settings& s) {
-  if (s.cases != "sqlite" && s.users != "sqlite" && s.sessions != "sqlite")
+  if (s.cases != "sqlite" && s.users != "sqlite" && s.sessions != "sqlite" && !blob_table_of(s))
     return std::shared_ptr<void>{};
   return lock_data_directory(s.data_directory);
 }

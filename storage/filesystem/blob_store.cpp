@@ -1,9 +1,10 @@
-// Files, fsync and rename. Keys are kept in memory, in order, and read from the folder once at the start.
+// Large blobs are files, written beside, flushed and renamed; the others are rows. Keys are kept in memory, in order, and read once at the start.
 #include "storage/filesystem/blob_store.hpp"
 
 #include "protocol/base/logging.hpp"
 #include "protocol/base/sha256.hpp"
 #include "storage/codec/blobs.hpp"
+#include "storage/sqlite/blob_table.hpp"
 
 #include <array>
 #include <atomic>
@@ -86,25 +87,25 @@ struct hasher {
 struct folder {
   std::string root;
   blob_options options;
+  sqlite::blob_table_ptr table;
   mutable std::mutex mutex;
-  std::map<std::string, blob_info, std::less<>> blobs;
+  struct entry {
+    blob_info info;
+    bool inside = false; ///< the table has its bytes; otherwise an object has
+  };
+  std::map<std::string, entry, std::less<>> blobs;
   struct use {
     std::size_t count = 0; ///< keys, and writers that are about to make one
     bool settled = false;  ///< in its place on the disk
   };
   std::map<std::string, use> uses; ///< of each object
-  /// Changes of one key come one after the other, so that disk and memory agree; others do not wait for its flushes.
-  /// Taken before `mutex`.
+  /// Changes of one key come one after the other, so that disk and memory agree. Taken before `mutex`.
   std::array<std::mutex, 64> key_locks;
   std::mutex& key_lock(std::string_view key) { return key_locks[std::hash<std::string_view>{}(key) % key_locks.size()]; }
   std::map<std::string, std::chrono::days> rules;
   std::atomic<std::uint64_t> next_temporary{0};
 
   std::string object_path(const std::string& sha) const { return root + "/objects/" + sha.substr(0, 2) + "/" + sha; }
-  std::string key_path(std::string_view key) const {
-    const auto sha = sha256_hex(key);
-    return root + "/keys/" + sha.substr(0, 2) + "/" + sha;
-  }
   std::string temporary() { return root + "/tmp/" + std::to_string(next_temporary++); }
 
   /// Puts a finished temporary file into its place.
@@ -119,23 +120,6 @@ struct folder {
     return options.flush ? flush_folder(parent) : outcome<done_t>{done};
   }
 
-  outcome<done_t> write_key(const blob_info& i) {
-    const auto path = temporary();
-    const descriptor d{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-    if (!d)
-      return trouble("make", path);
-    const auto text = "1\n" + i.key + "\n" + i.sha256 + "\n" + std::to_string(i.size) + "\n" + i.content_type + "\n" +
-                      std::to_string(i.stored_at.time_since_epoch().count()) + "\n";
-    auto written = write_all(d.get(), text, path);
-    if (written && options.flush && ::fsync(d.get()) != 0)
-      written = trouble("flush", path);
-    if (written)
-      written = settle(path, key_path(i.key));
-    if (!written)
-      ::unlink(path.c_str());
-    return written;
-  }
-
   /// The mutex is held. Drops an object nobody uses any more.
   void release(const std::string& sha) {
     const auto found = uses.find(sha);
@@ -144,40 +128,77 @@ struct folder {
     uses.erase(found);
     ::unlink(object_path(sha).c_str());
   }
+  /// The mutex is held. What stood under the key before is dropped.
+  void now_stands(const blob_info& info, bool inside) {
+    auto& e = blobs[info.key];
+    const auto before = std::exchange(e, entry{info, inside});
+    if (!before.info.key.empty() && !before.inside)
+      release(before.info.sha256);
+  }
 
   outcome<done_t> load() {
     std::error_code ec;
-    for (const char* part : {"", "/objects", "/keys", "/tmp"}) {
+    for (const char* part : {"", "/objects", "/tmp"}) {
       fs::create_directories(root + part, ec);
       if (ec)
         return make_unavailable("The folder " + root + part + " cannot be made: " + ec.message() + ".");
     }
+    auto opened = sqlite::open_blob_table(root + "/" + table_file, options.flush);
+    if (!opened)
+      return opened.error();
+    table = std::move(*opened);
+    if (auto taken = take_over_key_files(); !taken)
+      return taken;
     for (auto& left : fs::directory_iterator{root + "/tmp", ec})
       fs::remove_all(left.path(), ec);
-    for (auto& entry : fs::recursive_directory_iterator{root + "/keys", ec}) {
-      if (!entry.is_regular_file())
-        continue;
-      auto info = read_key(entry.path().string());
-      if (!info) {
-        log::error("filesystem", info.error().detail);
-        continue;
+    auto walked = table->each([&](blob_info&& info, bool inside) {
+      if (!inside) {
+        struct stat s {};
+        if (::stat(object_path(info.sha256).c_str(), &s) != 0 || static_cast<std::uint64_t>(s.st_size) != info.size) {
+          log::error("filesystem", "the bytes of " + info.key + " are missing or have another size; it is left out");
+          return;
+        }
+        auto& use = uses[info.sha256];
+        ++use.count;
+        use.settled = true;
       }
-      struct stat s {};
-      if (::stat(object_path(info->sha256).c_str(), &s) != 0 || static_cast<std::uint64_t>(s.st_size) != info->size) {
-        log::error("filesystem", "the bytes of " + info->key + " are missing or have another size; it is left out");
-        continue;
-      }
-      auto& use = uses[info->sha256];
-      ++use.count;
-      use.settled = true;
-      auto key = info->key;
-      blobs.emplace(std::move(key), std::move(*info));
-    }
+      auto key = info.key;
+      blobs.emplace(std::move(key), entry{std::move(info), inside});
+    });
+    if (!walked)
+      return walked;
+    for (auto& found : fs::recursive_directory_iterator{root + "/objects", ec})
+      if (found.is_regular_file() && !uses.contains(found.path().filename().string()))
+        ::unlink(found.path().c_str()); // written, but the crash came before its key
     if (ec)
       return make_unavailable("The folder " + root + " cannot be read: " + ec.message() + ".");
-    for (auto& entry : fs::recursive_directory_iterator{root + "/objects", ec})
-      if (entry.is_regular_file() && !uses.contains(entry.path().filename().string()))
-        ::unlink(entry.path().c_str()); // written, but the crash came before its key
+    return done;
+  }
+
+  /// Earlier versions had a small file for each key instead of the table. Nobody is served before they are gone, so that
+  /// what a crash leaves of them says nothing that is not in the table already.
+  outcome<done_t> take_over_key_files() {
+    std::error_code ec;
+    const auto keys = root + "/keys";
+    if (!fs::exists(keys, ec))
+      return done;
+    std::vector<blob_info> infos;
+    for (auto& file : fs::recursive_directory_iterator{keys, ec}) {
+      if (!file.is_regular_file())
+        continue;
+      if (auto info = read_key(file.path().string()))
+        infos.push_back(std::move(*info));
+      else
+        log::error("filesystem", info.error().detail);
+    }
+    if (ec)
+      return make_unavailable("The folder " + keys + " cannot be read: " + ec.message() + ".");
+    if (auto added = table->add_missing(infos); !added)
+      return added;
+    fs::remove_all(keys, ec);
+    if (ec)
+      return make_unavailable("The folder " + keys + " cannot be removed: " + ec.message() + ".");
+    log::info("filesystem", "took " + std::to_string(infos.size()) + " keys of an earlier version into " + std::string{table_file});
     return done;
   }
 
@@ -213,15 +234,14 @@ struct folder {
 
 class file_writer final : public blob_writer {
 public:
-  file_writer(std::shared_ptr<folder> f, std::string path, descriptor d, std::string key, std::string type)
-      : folder_(std::move(f)), path_(std::move(path)), file_(std::move(d)) {
+  file_writer(std::shared_ptr<folder> f, std::string key, std::string type) : folder_(std::move(f)) {
     info_.key = std::move(key);
     info_.content_type = std::move(type);
   }
   file_writer(const file_writer&) = delete;
   file_writer& operator=(const file_writer&) = delete;
   ~file_writer() override {
-    if (!moved_)
+    if (file_ && !moved_)
       ::unlink(path_.c_str());
   }
 
@@ -230,7 +250,7 @@ public:
       return *broken_;
     if (info_.size + bytes.size() > folder_->options.blob_bytes_max)
       return fail(make_failure(errc::too_large, "The file is larger than the file store takes."));
-    if (auto w = write_all(file_.get(), bytes, path_); !w)
+    if (auto w = take(bytes); !w)
       return fail(w.error());
     hash_.add(bytes);
     info_.size += bytes.size();
@@ -241,31 +261,9 @@ public:
       return *broken_;
     info_.sha256 = hash_.hex();
     info_.stored_at = folder_->options.clock->now();
-    if (folder_->options.flush && ::fsync(file_.get()) != 0)
-      return fail(trouble("flush", path_));
-    std::lock_guard one_at_a_time{folder_->key_lock(info_.key)};
-    bool known = false;
-    { // counted before its key is there, so that nobody drops the object in between
-      std::lock_guard lock{folder_->mutex};
-      auto& use = folder_->uses[info_.sha256];
-      ++use.count;
-      known = use.settled;
-    }
-    auto settled = known ? outcome<done_t>{done} : folder_->settle(path_, folder_->object_path(info_.sha256));
-    auto pointed = settled ? folder_->write_key(info_) : settled;
-    std::lock_guard lock{folder_->mutex};
-    if (settled)
-      folder_->uses[info_.sha256].settled = true;
-    moved_ = settled && !known;
-    if (!pointed) {
-      folder_->release(info_.sha256);
-      return fail(pointed.error());
-    }
-    const auto old = folder_->blobs.find(info_.key);
-    const auto before = old == folder_->blobs.end() ? std::string{} : old->second.sha256;
-    folder_->blobs.insert_or_assign(info_.key, info_);
-    if (!before.empty())
-      folder_->release(before);
+    auto finished = file_ ? finish_object() : finish_inside();
+    if (!finished)
+      return fail(finished.error());
     broken_ = make_failure(errc::gone, "This blob is finished.");
     return info_;
   }
@@ -276,7 +274,58 @@ private:
     return f;
   }
 
+  /// In memory while it is small.
+  outcome<done_t> take(std::string_view bytes) {
+    if (!file_) {
+      if (small_.size() + bytes.size() <= folder_->options.inside_bytes_max) {
+        small_.append(bytes);
+        return done;
+      }
+      path_ = folder_->temporary();
+      file_ = descriptor{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+      if (!file_)
+        return trouble("make", path_);
+      if (auto w = write_all(file_.get(), std::exchange(small_, {}), path_); !w)
+        return w;
+    }
+    return write_all(file_.get(), bytes, path_);
+  }
+
+  outcome<done_t> finish_inside() {
+    std::lock_guard one_at_a_time{folder_->key_lock(info_.key)};
+    if (auto put = folder_->table->put(info_, small_); !put)
+      return put;
+    std::lock_guard lock{folder_->mutex};
+    folder_->now_stands(info_, true);
+    return done;
+  }
+
+  outcome<done_t> finish_object() {
+    if (folder_->options.flush && ::fsync(file_.get()) != 0)
+      return trouble("flush", path_);
+    std::lock_guard one_at_a_time{folder_->key_lock(info_.key)};
+    bool known = false;
+    { // counted before its key is there, so that nobody drops the object in between
+      std::lock_guard lock{folder_->mutex};
+      auto& use = folder_->uses[info_.sha256];
+      ++use.count;
+      known = use.settled;
+    }
+    auto settled = known ? outcome<done_t>{done} : folder_->settle(path_, folder_->object_path(info_.sha256));
+    auto pointed = settled ? folder_->table->put(info_, std::nullopt) : settled;
+    std::lock_guard lock{folder_->mutex};
+    if (settled)
+      folder_->uses[info_.sha256].settled = true;
+    moved_ = settled && !known;
+    if (pointed)
+      folder_->now_stands(info_, false);
+    else
+      folder_->release(info_.sha256);
+    return pointed;
+  }
+
   std::shared_ptr<folder> folder_;
+  std::string small_; ///< what came, while there is no file
   std::string path_;
   descriptor file_;
   blob_info info_;
@@ -294,23 +343,29 @@ public:
       return *f;
     if (type.size() > 255 || type.find('\n') != std::string_view::npos)
       return make_failure(errc::invalid, "A content type has at most 255 bytes on one line.");
-    auto path = folder_->temporary();
-    descriptor d{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-    if (!d)
-      return trouble("make", path);
-    return std::unique_ptr<blob_writer>{std::make_unique<file_writer>(
-        folder_, std::move(path), std::move(d), std::string{key}, type.empty() ? "application/octet-stream" : std::string{type})};
+    return std::unique_ptr<blob_writer>{std::make_unique<file_writer>(folder_, std::string{key}, type.empty() ? "application/octet-stream" : std::string{type})};
   }
 
   outcome<std::string> read(std::string_view key, std::uint64_t offset, std::uint64_t length) const override {
     blob_info info;
     descriptor d;
     {
-      std::lock_guard lock{folder_->mutex}; // an open file outlives its removal
-      const auto found = folder_->blobs.find(key);
+      std::unique_lock lock{folder_->mutex}; // an open file outlives its removal
+      auto found = folder_->blobs.find(key);
+      if (found != folder_->blobs.end() && found->second.inside) {
+        lock.unlock();
+        std::lock_guard one_at_a_time{folder_->key_lock(key)}; // row and memory agree
+        lock.lock();
+        found = folder_->blobs.find(key);
+        if (found != folder_->blobs.end() && found->second.inside) {
+          info = found->second.info;
+          lock.unlock();
+          return read_inside(info, offset, length);
+        }
+      }
       if (found == folder_->blobs.end())
         return stored::no_blob(key);
-      info = found->second;
+      info = found->second.info;
       d = descriptor{::open(folder_->object_path(info.sha256).c_str(), O_RDONLY | O_CLOEXEC)};
     }
     if (!d)
@@ -328,7 +383,7 @@ public:
       got += static_cast<std::size_t>(n);
     }
     if (offset == 0 && bytes.size() == info.size && sha256_hex(bytes) != info.sha256)
-      return make_unavailable("The bytes of " + std::string{key} + " are damaged on the disk: their SHA-256 is another one.");
+      return damaged(info);
     return bytes;
   }
   outcome<blob_info> stat(std::string_view key) const override {
@@ -336,7 +391,7 @@ public:
     const auto found = folder_->blobs.find(key);
     if (found == folder_->blobs.end())
       return stored::no_blob(key);
-    return found->second;
+    return found->second.info;
   }
   outcome<bool> remove(std::string_view key) override { return drop(std::string{key}, {}); }
   outcome<blob_page> list(std::string_view prefix, std::string_view after, std::size_t limit) const override {
@@ -348,7 +403,7 @@ public:
         out.more = true;
         break;
       }
-      out.blobs.push_back(at->second);
+      out.blobs.push_back(at->second.info);
     }
     return out;
   }
@@ -365,10 +420,10 @@ public:
     std::vector<std::pair<std::string, timestamp>> old;
     {
       std::lock_guard lock{folder_->mutex};
-      for (auto& [key, info] : folder_->blobs)
+      for (auto& [key, stands] : folder_->blobs)
         for (auto& [prefix, age] : folder_->rules)
-          if (key.starts_with(prefix) && now - info.stored_at > age) {
-            old.emplace_back(key, info.stored_at);
+          if (key.starts_with(prefix) && now - stands.info.stored_at > age) {
+            old.emplace_back(key, stands.info.stored_at);
             break;
           }
     }
@@ -383,32 +438,42 @@ public:
   }
   outcome<done_t> ping() const override {
     struct stat s {};
-    if (::stat((folder_->root + "/keys").c_str(), &s) != 0 || ::access((folder_->root + "/tmp").c_str(), W_OK) != 0)
+    if (::stat((folder_->root + "/objects").c_str(), &s) != 0 || ::access((folder_->root + "/tmp").c_str(), W_OK) != 0)
       return trouble("use", folder_->root);
     return done;
   }
 
 private:
+  static failure damaged(const blob_info& info) { return make_unavailable("The bytes of " + info.key + " are damaged on the disk: their SHA-256 is another one."); }
+
+  outcome<std::string> read_inside(const blob_info& info, std::uint64_t offset, std::uint64_t length) const {
+    if (offset > info.size)
+      return stored::beyond_the_end(info.key, info.size);
+    auto bytes = folder_->table->read(info.key);
+    if (!bytes)
+      return bytes.error().code == errc::not_found ? make_unavailable("The bytes of " + info.key + " are missing on the disk.") : bytes.error();
+    if (sha256_hex(*bytes) != info.sha256)
+      return damaged(info);
+    return offset == 0 && length >= info.size ? std::move(*bytes) : bytes->substr(offset, length);
+  }
+
   /// Only when it was stored then, if a time is given.
   outcome<bool> drop(const std::string& key, std::optional<timestamp> stored_at) {
     std::lock_guard one_at_a_time{folder_->key_lock(key)};
     {
       std::lock_guard lock{folder_->mutex};
       const auto found = folder_->blobs.find(key);
-      if (found == folder_->blobs.end() || (stored_at && found->second.stored_at != *stored_at))
+      if (found == folder_->blobs.end() || (stored_at && found->second.info.stored_at != *stored_at))
         return false;
     }
-    const auto path = folder_->key_path(key);
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-      return trouble("remove", path);
-    auto flushed = folder_->options.flush ? flush_folder(fs::path{path}.parent_path().string()) : outcome<done_t>{done};
+    if (auto removed = folder_->table->remove(key); !removed)
+      return removed.error();
     std::lock_guard lock{folder_->mutex};
     const auto found = folder_->blobs.find(key);
-    const auto sha = found->second.sha256;
+    const auto before = std::move(found->second);
     folder_->blobs.erase(found);
-    folder_->release(sha);
-    if (!flushed)
-      return flushed.error();
+    if (!before.inside)
+      folder_->release(before.info.sha256);
     return true;
   }
 

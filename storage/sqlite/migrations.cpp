@@ -175,4 +175,21 @@ CREATE INDEX idx_kv_expiry ON kv (expires_at) WHERE expires_at IS NOT NULL;
   return steps;
 }
 
+const std::vector<migration>& blob_migrations() {
+  static const std::vector<migration> steps{
+      {1, "keys of blobs and the bytes of small ones", R"sql(
+CREATE TABLE blobs (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  sha256 TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  stored_at INTEGER NOT NULL
+);
+CREATE TABLE blob_bytes (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+)sql"},
+  };
+  return steps;
+}
+
 } // namespace fm::sqlite

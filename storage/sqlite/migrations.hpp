@@ -7,5 +7,6 @@ namespace fm::sqlite {
 
 const std::vector<migration>& case_migrations();
 const std::vector<migration>& session_migrations();
+const std::vector<migration>& blob_migrations();
 
 } // namespace fm::sqlite

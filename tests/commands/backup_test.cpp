@@ -49,6 +49,7 @@ TEST(backup, EverythingComesBackAlsoFromARunningServer) {
     auto running = open_in(data); // holds the lock, as a server does
     store_case(*running.cases, "one");
     put_blob(*running.blobs, "cases/one/log.txt", "line 1\nline 2\n");
+    put_blob(*running.blobs, "cases/one/large.txt", std::string(200'000, 'x'));
     ASSERT_TRUE(running.vectors->create_collection("global_kb", 2, {}));
     ASSERT_TRUE(running.vectors->upsert("global_kb", std::vector<vector_item>{{"a", {1, 0}, "text", {}}}));
     ASSERT_TRUE(running.sessions->set("k", "v", {}));
@@ -60,6 +61,7 @@ TEST(backup, EverythingComesBackAlsoFromARunningServer) {
   EXPECT_TRUE(back.cases->load(case_id{"case_one"}));
   EXPECT_FALSE(back.cases->load(case_id{"case_two"}));
   EXPECT_EQ(*back.blobs->read("cases/one/log.txt", 0, 100), "line 1\nline 2\n");
+  EXPECT_EQ(*back.blobs->read("cases/one/large.txt", 0, 1U << 20), std::string(200'000, 'x'));
   EXPECT_EQ(back.vectors->collection("global_kb")->count, 1U);
   EXPECT_EQ(back.sessions->get("k")->value_or(""), "v");
 }

@@ -1,5 +1,6 @@
 // The contract of blob stores, in code; every backend goes through all of it.
 #include "protocol/base/sha256.hpp"
+#include "storage/sqlite/connection.hpp"
 #include "tests/contract/blob_backends.hpp"
 
 #include <thread>
@@ -204,19 +205,29 @@ TEST(s3_store, AWrongSecretIsRefusedBecauseSignaturesAreVerified) {
 
 TEST(filesystem_store, DamageIsFoundWhenABlobIsReadWhole) {
   scratch_directory dir;
-  auto store = filesystem::open_blob_store(dir.path).value();
-  auto w = store->put("k", "");
-  ASSERT_TRUE((*w)->write("precious"));
-  const auto i = (*w)->finish();
-  ASSERT_TRUE(i);
-  std::filesystem::permissions(dir.path + "/objects/" + i->sha256.substr(0, 2) + "/" + i->sha256,
-                               std::filesystem::perms::owner_all);
-  std::FILE* f =
-      std::fopen((dir.path + "/objects/" + i->sha256.substr(0, 2) + "/" + i->sha256).c_str(), "r+");
+  filesystem::blob_options o;
+  o.inside_bytes_max = 8;
+  auto store = filesystem::open_blob_store(dir.path, o).value();
+  const auto put = [&](const char* key, const char* bytes) {
+    auto w = store->put(key, "");
+    EXPECT_TRUE((*w)->write(bytes));
+    return (*w)->finish().value();
+  };
+  (void)put("small", "precious");
+  const auto i = put("k", "very precious");
+  const auto object = dir.path + "/objects/" + i.sha256.substr(0, 2) + "/" + i.sha256;
+  std::filesystem::permissions(object, std::filesystem::perms::owner_all);
+  std::FILE* f = std::fopen(object.c_str(), "r+");
   ASSERT_NE(f, nullptr);
   std::fputc('X', f);
   std::fclose(f);
   EXPECT_EQ(store->read("k", 0, 100).error().code, errc::unavailable);
+  {
+    sqlite::connection c{{dir.path + "/" + filesystem::table_file}};
+    c.execute("UPDATE blob_bytes SET bytes = CAST('Precious' AS BLOB)");
+  }
+  EXPECT_EQ(store->read("small", 0, 100).error().code, errc::unavailable);
+  EXPECT_EQ(store->read("small", 2, 3).error().code, errc::unavailable);
 }
 } // namespace
 } // namespace fm::contract

@@ -88,7 +88,7 @@ TEST_F(Migrations, AnotherProgramsDatabaseIsRefusedAndUntouched) {
 }
 
 TEST_F(Migrations, StepsAreNumberedUpwards) {
-  for (auto* steps : {&case_migrations(), &session_migrations()})
+  for (auto* steps : {&case_migrations(), &session_migrations(), &blob_migrations()})
     for (std::size_t i = 0; i < steps->size(); ++i)
       EXPECT_EQ((*steps)[i].number, static_cast<int>(i) + 1);
 }

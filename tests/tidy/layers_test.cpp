@@ -35,6 +35,7 @@ const std::vector<layer>& table() {
       {"storage/ports", {"protocol/base", "protocol/model"}, "storage stands on the model and has never heard of actors"},
       {"storage/codec", {"protocol/base", "protocol/model", "storage/ports"}, "storage stands on the model and has never heard of actors"},
       {"storage/factory", {"protocol/base", "protocol/model", "storage"}, "storage stands on the model and has never heard of actors"},
+      {"storage/filesystem", {"protocol/base", "protocol/model", "storage/ports", "storage/codec", "storage/sqlite"}, "the file store keeps keys and small blobs in a table"},
       {"storage", {"protocol/base", "protocol/model", "storage/ports", "storage/codec"}, "a backend sees ports and codec, no other backend and no actor"},
 
       {"actors/preprocessing", {"protocol/base", "protocol/model", "protocol/messages", "storage/ports", "actors/support", "actors/evidence"},

@@ -4,7 +4,9 @@
 
 #include "config/app/lib/storage_of.hpp"
 #include "protocol/base/sha256.hpp"
+#include "storage/filesystem/blob_store.hpp"
 #include "storage/sqlite/backup.hpp"
+#include "storage/sqlite/blob_table.hpp"
 
 #include <fcntl.h>
 #include <filesystem>
@@ -97,43 +99,62 @@ outcome<manifest> read_manifest(const fs::path& root) {
   return m;
 }
 
-/// The files beside the databases: blobs (keys before objects, so that no key lacks its object) and vectors.
-outcome<std::uint64_t> copy_files(const fs::path& data, const fs::path& to) {
-  std::uint64_t count = 0;
+/// The table of blobs, then the objects it names.
+outcome<std::uint64_t> copy_blobs(const fs::path& data, const fs::path& to) {
   std::error_code ec;
-  const auto keys = data / "blobs" / "keys";
-  if (fs::exists(keys, ec))
-    for (auto& entry : fs::recursive_directory_iterator{keys, ec}) {
-      if (!entry.is_regular_file())
-        continue;
-      std::ifstream in{entry.path()};
-      std::string version, key, sha;
-      if (!std::getline(in, version) || !std::getline(in, key) || !std::getline(in, sha) || sha.size() != 64)
-        continue; // removed while we looked
-      const auto object = fs::path{"blobs"} / "objects" / sha.substr(0, 2) / sha;
-      if (!fs::exists(to / object, ec)) {
-        if (!fs::exists(data / object, ec))
-          continue; // likewise
-        if (auto c = copy_one(data / object, to / object); !c)
-          return c.error();
-        ++count;
-      }
-      if (auto c = copy_one(entry.path(), to / fs::relative(entry.path(), data)); !c)
+  if (fs::exists(data / "blobs" / "keys", ec))
+    return make_failure(errc::conflict, (data / "blobs").string() + " is as an earlier version left it; start the server once before it is backed up.");
+  const auto table = fs::path{"blobs"} / filesystem::table_file;
+  if (!fs::exists(data / table, ec))
+    return std::uint64_t{0};
+  fs::create_directories(to / "blobs", ec);
+  if (auto c = sqlite::copy_database((data / table).string(), (to / table).string()); !c)
+    return c.error();
+  auto copy = sqlite::open_blob_table((to / table).string(), true);
+  if (!copy)
+    return copy.error();
+  std::vector<blob_info> objects;
+  if (auto walked = (*copy)->each([&](blob_info&& info, bool inside) {
+        if (!inside)
+          objects.push_back(std::move(info));
+      });
+      !walked)
+    return walked.error();
+  std::uint64_t count = 0;
+  for (auto& info : objects) {
+    const auto object = fs::path{"blobs"} / "objects" / info.sha256.substr(0, 2) / info.sha256;
+    if (fs::exists(to / object, ec))
+      continue; // several keys have these bytes
+    if (fs::exists(data / object, ec)) {
+      if (auto c = copy_one(data / object, to / object); !c)
         return c.error();
+      ++count;
+    } else if (auto r = (*copy)->remove(info.key); !r) { // it was removed while we looked
+      return r.error();
     }
+  }
+  return count;
+}
+
+/// The files beside the databases: blobs and vectors.
+outcome<std::uint64_t> copy_files(const fs::path& data, const fs::path& to) {
+  auto count = copy_blobs(data, to);
+  if (!count)
+    return count;
+  std::error_code ec;
   for (const char* folder : {"vectors", "sessions"})
     if (fs::exists(data / folder, ec))
       for (auto& entry : fs::recursive_directory_iterator{data / folder, ec})
         if (entry.is_regular_file() && entry.path().extension() == ".log") {
           if (auto c = copy_one(entry.path(), to / fs::relative(entry.path(), data)); !c)
             return c.error();
-          ++count;
+          ++*count;
         }
   for (auto& entry : fs::directory_iterator{data, ec})
     if (entry.is_regular_file() && entry.path().extension() == ".log") {
       if (auto c = copy_one(entry.path(), to / entry.path().filename()); !c)
         return c.error();
-      ++count;
+      ++*count;
     }
   if (ec)
     return make_unavailable(data.string() + " cannot be read: " + ec.message() + ".");
