@@ -16,7 +16,7 @@ namespace fm {
 namespace {
 /// The machine's other threads go before the calling one, and one processor is left to them alone. What the system refuses is done without.
 void step_behind() {
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10); // of this thread alone, on Linux
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19); // of this thread alone, on Linux
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
     return;

@@ -1,5 +1,5 @@
-// One thread, one multi handle. Other threads only leave notes (start this, cancel that) and wake it;
-// everything about a transfer is touched by the engine's thread alone.
+// One thread, one multi handle, one epoll: a wake costs what its sockets have to say, not what all calls would. Other threads
+// only leave notes (start this, cancel that) and ring; everything about a transfer is touched by the engine's thread alone.
 #include "http/client/curl_client.hpp"
 
 #include "protocol/base/logging.hpp"
@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -16,11 +18,15 @@
 #include <unordered_map>
 
 #include <curl/curl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace fm {
 namespace {
 using steady = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds wait_longest{10'000};
+constexpr int events_at_once = 64;
 
 struct engine;
 
@@ -167,8 +173,21 @@ struct engine : std::enable_shared_from_this<engine> {
   explicit engine(curl_settings s) : settings(std::move(s)), multi(curl_multi_init()) {
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(settings.connections_kept_max));
     curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.fd = bell;
+    if (sockets < 0 || bell < 0 || ::epoll_ctl(sockets, EPOLL_CTL_ADD, bell, &e) != 0)
+      throw std::runtime_error(std::string{"the HTTP client has no descriptors: "} + std::strerror(errno));
   }
-  ~engine() { curl_multi_cleanup(multi); }
+  ~engine() {
+    curl_multi_cleanup(multi); // tells of the sockets it closes
+    ::close(bell);
+    ::close(sockets);
+  }
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
@@ -180,7 +199,7 @@ struct engine : std::enable_shared_from_this<engine> {
       if (cancel)
         to_cancel.push_back(std::move(cancel));
     }
-    curl_multi_wakeup(multi);
+    ring();
   }
 
   void stop() {
@@ -188,7 +207,35 @@ struct engine : std::enable_shared_from_this<engine> {
       std::lock_guard lock{mutex};
       stopping = true;
     }
-    curl_multi_wakeup(multi);
+    ring();
+  }
+
+  void ring() const {
+    const std::uint64_t one = 1;
+    (void)!::write(bell, &one, sizeof one); // fails only when the bell is ringing already
+  }
+
+  // ---- what libcurl tells: which sockets it waits for, and until when ----
+  static int watch(CURL*, curl_socket_t socket, int what, void* user, void* watched) {
+    auto& self = *static_cast<engine*>(user);
+    if (what == CURL_POLL_REMOVE) {
+      ::epoll_ctl(self.sockets, EPOLL_CTL_DEL, socket, nullptr);
+      return 0;
+    }
+    epoll_event e{};
+    e.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
+    e.data.fd = socket;
+    if (!watched)
+      curl_multi_assign(self.multi, socket, user); // known from now on
+    if (::epoll_ctl(self.sockets, watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &e) != 0 &&
+        ::epoll_ctl(self.sockets, watched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &e) != 0)
+      log::error("http_client", std::string{"a connection cannot be waited for: "} + std::strerror(errno));
+    return 0;
+  }
+  static int set_timer(CURLM*, long ms, void* user) {
+    auto& at = static_cast<engine*>(user)->timer_at;
+    at = ms < 0 ? std::nullopt : std::optional{steady::now() + std::chrono::milliseconds{ms}};
+    return 0;
   }
 
   // ---- the engine's own thread from here on ----
@@ -196,12 +243,9 @@ struct engine : std::enable_shared_from_this<engine> {
   void run() {
     for (bool go_on = true; go_on;) {
       go_on = take_notes();
-      int running_now = 0;
-      curl_multi_perform(multi, &running_now);
+      wait_and_move(go_on ? longest_wait() : std::chrono::milliseconds{0});
       finish_done();
       end_silent();
-      if (go_on)
-        curl_multi_poll(multi, nullptr, 0, static_cast<int>(longest_wait().count()), nullptr);
     }
     while (!running.empty())
       remove(running.begin()->first, stopped_failure());
@@ -213,6 +257,26 @@ struct engine : std::enable_shared_from_this<engine> {
     }
     for (auto& t : late)
       t->end(stopped_failure());
+  }
+
+  void wait_and_move(std::chrono::milliseconds longest) {
+    epoll_event events[events_at_once];
+    const auto n = ::epoll_wait(sockets, events, events_at_once, static_cast<int>(longest.count()));
+    int running_now = 0;
+    for (int i = 0; i < n; ++i) {
+      const auto& e = events[i];
+      if (e.data.fd == bell) {
+        std::uint64_t rung = 0;
+        (void)!::read(bell, &rung, sizeof rung);
+        continue;
+      }
+      const int what = (e.events & (EPOLLIN | EPOLLHUP | EPOLLERR) ? CURL_CSELECT_IN : 0) | (e.events & EPOLLOUT ? CURL_CSELECT_OUT : 0) | (e.events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+      curl_multi_socket_action(multi, e.data.fd, what, &running_now);
+    }
+    if (timer_at && steady::now() >= *timer_at) {
+      timer_at.reset(); // libcurl sets the next one
+      curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running_now);
+    }
   }
 
   bool take_notes() {
@@ -247,6 +311,8 @@ struct engine : std::enable_shared_from_this<engine> {
     if (curl_multi_add_handle(multi, t->easy) != CURLM_OK)
       return t->end(make_failure(errc::overloaded, "The request could not be started."));
     running.emplace(t->easy, t);
+    if (t->request.idle_timeout.count() > 0)
+      look_at = std::min(look_at, t->last_heard + t->request.idle_timeout);
   }
 
   outcome<void> prepare(transfer& t) const {
@@ -359,31 +425,39 @@ struct engine : std::enable_shared_from_this<engine> {
     }
   }
 
+  /// Looks at all calls only when one of them may have been silent for too long: what is heard meanwhile moves that away.
   void end_silent() {
     const auto now = steady::now();
+    if (now < look_at)
+      return;
+    look_at = steady::time_point::max();
     std::vector<CURL*> silent;
-    for (auto& [easy, t] : running)
-      if (t->head_given && t->request.idle_timeout.count() > 0 &&
-          now - t->last_heard >= t->request.idle_timeout)
+    for (auto& [easy, t] : running) {
+      if (t->request.idle_timeout.count() == 0)
+        continue;
+      const auto until = (t->head_given ? t->last_heard : now) + t->request.idle_timeout; // the head has a deadline of its own
+      if (until <= now)
         silent.push_back(easy);
+      else
+        look_at = std::min(look_at, until);
+    }
     for (auto* easy : silent)
       remove(easy,
              make_failure(errc::timed_out, "The other side stopped sending in the middle of its answer."));
   }
 
   std::chrono::milliseconds longest_wait() const {
-    auto wait = wait_longest;
     const auto now = steady::now();
-    for (auto& [easy, t] : running)
-      if (t->head_given && t->request.idle_timeout.count() > 0)
-        wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(t->last_heard +
-                                                                           t->request.idle_timeout - now));
-    return std::max(wait, std::chrono::milliseconds{0});
+    const auto until = std::min({now + wait_longest, look_at, timer_at.value_or(steady::time_point::max())});
+    return std::max(std::chrono::ceil<std::chrono::milliseconds>(until - now), std::chrono::milliseconds{0});
   }
 
   const curl_settings settings;
   const std::string no_proxy = proxy_exceptions();
   CURLM* const multi;
+  const int sockets = ::epoll_create1(EPOLL_CLOEXEC), bell = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  std::optional<steady::time_point> timer_at;                  ///< when libcurl wants to be called at the latest
+  steady::time_point look_at = steady::time_point::max();      ///< no call was silent for too long before
   std::unordered_map<CURL*, transfer_ptr> running;
 
   std::mutex mutex;
