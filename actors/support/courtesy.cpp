@@ -28,18 +28,26 @@ account& mine() {
 }
 } // namespace
 
+std::optional<double> share_beside(double answers, double percent) {
+  constexpr double named = 50, least_share = 0.005, most_share = 0.5;
+  if (answers < 1)
+    return std::nullopt;
+  return std::clamp(percent / 100 * named / answers, least_share, most_share);
+}
+
 void courtesy::charge(std::chrono::nanoseconds used) {
-  if (!busy_())
+  const auto share = share_();
+  if (!share)
     return;
   const auto now = steady::now();
   auto until = now;
   {
     std::lock_guard lock{mutex_};
-    const auto period = std::chrono::duration_cast<steady::duration>(used / share_);
+    const auto period = std::chrono::duration_cast<steady::duration>(used / *share);
     free_at_ = std::min(std::max(free_at_, now - used) + period, now + longest);
     until = free_at_;
   }
-  for (auto at = now; at < until && busy_(); at = steady::now())
+  for (auto at = now; at < until && share_(); at = steady::now())
     std::this_thread::sleep_until(std::min(until, at + look_every));
 }
 

@@ -7,22 +7,27 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace fm {
+
+/// What background work may use of all processors together (0 to 1) beside `answers` that stream to each processor: `percent`
+/// of a hundred at fifty, in inverse proportion, between a two-hundredth and a half. Nothing: as much as it likes, for below
+/// one answer a processor nobody is kept waiting.
+std::optional<double> share_beside(double answers, double percent);
 
 /// A budget of processor time that threads draw from together. Thread-safe.
 class courtesy {
 public:
-  /// `share` of one processor (0 < share <= 1) while `busy` says so; without bound otherwise. `busy` is cheap and thread-safe.
-  courtesy(double share, std::function<bool()> busy) : share_(share), busy_(std::move(busy)) {}
-  /// Charges `used` of processor time; sleeps until the share allows going on, or nobody is busy. Never longer than a second:
+  /// `share`: of one processor (> 0) for now; nothing = without bound. Cheap and thread-safe.
+  explicit courtesy(std::function<std::optional<double>()> share) : share_(std::move(share)) {}
+  /// Charges `used` of processor time; sleeps until the share allows going on, or there is no bound any more. Never longer than a second:
   /// work goes on, however slowly, and whoever waits for a lock of a sleeper waits no longer either.
   void charge(std::chrono::nanoseconds used);
 
 private:
   using steady = std::chrono::steady_clock;
-  const double share_;
-  const std::function<bool()> busy_;
+  const std::function<std::optional<double>()> share_;
   std::mutex mutex_;
   steady::time_point free_at_{};
 };

@@ -333,7 +333,10 @@ int serve(const common_options& o, bool next_free_port) {
   const auto stopping = std::make_shared<std::atomic<bool>>(false);
   const auto processors = std::max(1U, std::thread::hardware_concurrency());
   const auto share_of_machine = [&](unsigned percent) {
-    return std::make_shared<courtesy>(percent / 100.0 * processors, [running_turns, stopping, processors] { return !*stopping && *running_turns >= static_cast<std::int64_t>(processors); });
+    return std::make_shared<courtesy>([running_turns, stopping, processors, percent]() -> std::optional<double> {
+      const auto share = *stopping ? std::nullopt : share_beside(static_cast<double>(*running_turns) / processors, percent);
+      return share ? std::optional{*share * processors} : std::nullopt;
+    });
   };
   const auto behind = share_of_machine(s.files.analysis_percent), receiving = share_of_machine(s.files.receiving_percent);
   const auto blobs = make_courteous(storage->blobs);
