@@ -51,7 +51,8 @@ struct snapshot_request {
 
 /// One commit in flight: the state after it, whom to answer, what to do.
 struct flight {
-  case_state after;
+  case_state after; ///< not set for a piece of text alone: that is applied once it is durable
+  bool text_only = false;
   std::vector<case_event_ptr> events;
   std::vector<std::function<void(const outcome<sequence>&, const case_state&)>> answers;
   bool has_text = false;

@@ -45,7 +45,7 @@ public:
     if (options_.server.empty() && options_.url.empty())
       give_up("say --server PATH (starts its own) or --url URL (of a running one)");
     if (!options_.openai.empty() && !options_.server.empty()) {
-      auto started = child_process::start({{options_.openai, "--port", "0", "--stamp", "--tokens", options_.tokens,
+      auto started = child_process::start({{options_.openai, "--port", "0", "--stamp", "--out-of-step", "--tokens", options_.tokens,
                                             "--tokens-per-second", options_.tokens_per_second},
                                            {},
                                            directory_.path() / "model.log"});

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <cmath>
 #include <map>
 #include <string>
 
@@ -24,6 +25,7 @@ struct options {
   double tokens_per_second = 50;
   long first_token_ms = 0;
   bool stamp = false;
+  bool out_of_step = false; ///< answers that begin together do not send their words at the same moments
   std::string log;
 };
 
@@ -106,7 +108,10 @@ private:
     const auto due = [&](std::size_t n) {
       return static_cast<long>(static_cast<double>(n) * 1'000.0 / options_.tokens_per_second);
     };
-    s.delay = std::chrono::milliseconds{at == 0 ? options_.first_token_ms : due(at) - due(at - 1)};
+    constexpr double golden = 0.618033988749895; // its multiples lie evenly between whole numbers
+    double whole = 0;
+    const auto shift = options_.out_of_step ? static_cast<long>(std::modf(static_cast<double>(number) * golden, &whole) * 1'000.0 / options_.tokens_per_second) : 0;
+    s.delay = std::chrono::milliseconds{at == 0 ? options_.first_token_ms + shift : due(at) - due(at - 1)};
     s.bytes = [this, number, at] {
       ++sent_[number];
       std::string word = "word" + std::to_string(at);
@@ -136,6 +141,10 @@ int main(int argc, char** argv) {
     const std::string flag = argv[i];
     if (flag == "--stamp") {
       o.stamp = true;
+      continue;
+    }
+    if (flag == "--out-of-step") {
+      o.out_of_step = true;
       continue;
     }
     const char* value = i + 1 < argc ? argv[++i] : nullptr;
