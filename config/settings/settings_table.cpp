@@ -258,7 +258,7 @@ std::vector<setting_info> make_table() {
   FM_ROW(files.case_files_max, (v::whole{1, 100'000}), {"Files of a case; above: 413."}),
   FM_ROW(files.analysis_threads, (v::whole{1, 64}), {"Threads that analyse uploads, behind all others when processors are scarce."}),
   FM_ROW(files.analysis_percent, (v::whole{1, 100}),
-         {"Share of the machine's processors that analysing, indexing and comparing files may take together while as many answers stream as there are processors; otherwise as much as others leave."});
+         {"Share of the machine's processors that analysing, indexing and comparing files may take together while fifty answers a processor stream; the more the fewer there are, and below one a processor as much as others leave."});
   FM_ROW(files.analysis_queue_max, (v::whole{1, 100'000}), {"Uploads that may come, wait or be analysed; above: 503."}),
   FM_ROW(files.receiver_threads, (v::whole{1, 64}), {"Threads that write uploads to the file store as they come, behind all others when processors are scarce."}),
   FM_ROW(files.receiving_percent, (v::whole{1, 100}), {"The same share for writing uploads to the file store."}),

@@ -2,17 +2,17 @@
 // was sent, and logs who closed early. For end-to-end tests and latency measurements; it answers any key and
 // model.
 //
-//   fm_openai_server [--port N] [--tokens N] [--tokens-per-second N] [--first-token-ms N] [--stamp] [--log
+//   fm_openai_server [--port N] [--tokens N] [--tokens-per-second N] [--first-token-ms N] [--stamp] [--out-of-step] [--log
 //   FILE]
 // Prints "listening on http://127.0.0.1:PORT/v1" and serves until it is killed.
 #include "protocol/base/json_writer.hpp"
 #include "tests/support/scripted_http_server.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <cmath>
 #include <map>
 #include <string>
 
