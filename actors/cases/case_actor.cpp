@@ -292,8 +292,8 @@ public:
     if (!st.work || st.work->in_flight || !st.is_loaded)
       return;
     auto& w = *st.work;
-    if (only_text_waits())
-      return flush_text();
+    if (only_text_waits(st.state, w))
+      return write(text_flight(st.id, st.state, w, st.deps->clock->now()));
     auto f = std::make_unique<flight>();
     f->after = st.state;
     const auto now = st.deps->clock->now();
@@ -342,38 +342,16 @@ public:
         answer(outcome<sequence>{st.state.seq}, st.state);
       return settle();
     }
+    write(std::move(f));
+  }
+
+  void write(std::unique_ptr<flight> f) {
     case_commit commit;
     commit.id = st.id;
     commit.expected_seq = st.state.seq;
     commit.events = f->events;
     if (std::any_of(f->events.begin(), f->events.end(), [](auto& e) { return touches_record(e->data); }))
       commit.record = std::make_shared<const case_record>(f->after.record);
-    write(std::move(commit), std::move(f));
-  }
-
-  /// Nothing to decide, nobody to answer: what most commits of a streaming case are.
-  bool only_text_waits() const {
-    const auto& w = *st.work;
-    const auto* t = st.state.turns.running();
-    return t && t->status == turn_status::running && !w.pending_text.empty() && !w.pending_end && !w.runner_died && (w.queue.empty() || !w.queue.front().ready);
-  }
-  /// The state is not copied for it: with many recent turns the copy would cost more than all the rest.
-  void flush_text() {
-    auto& w = *st.work;
-    const auto& t = *st.state.turns.running();
-    auto f = std::make_unique<flight>();
-    f->text_only = f->has_text = true;
-    f->text_bytes = w.pending_text.size();
-    f->events.push_back(std::make_shared<const case_event>(
-        case_event{st.id, st.state.seq + 1, st.deps->clock->now(), {}, turn_delta{t.id, t.attempt, t.partial.size(), w.pending_text}}));
-    case_commit commit;
-    commit.id = st.id;
-    commit.expected_seq = st.state.seq;
-    commit.events = f->events;
-    write(std::move(commit), std::move(f));
-  }
-
-  void write(case_commit commit, std::unique_ptr<flight> f) {
     st.work->in_flight = std::move(f);
     const auto me = caf::actor_cast<case_actor>(self);
     caf::anon_send(st.deps->writer, commit_events{std::move(commit), reply<sequence>{[me](outcome<sequence> r) {
@@ -408,13 +386,7 @@ public:
     }
     const auto was_running = st.state.turns.running() ? attempt_key(*st.state.turns.running()) : std::string{};
     const auto summary_before = f->text_only ? case_summary{} : summarize(st.state.record);
-    if (f->text_only) {
-      const auto& e = *f->events.front();
-      fm::apply(st.state, e.data, e.at);
-      st.state.seq = e.seq;
-    } else {
-      st.state = std::move(f->after);
-    }
+    land(*f, st.state);
     st.exists = true;
     if (f->rewrites)
       ++st.rewrites;

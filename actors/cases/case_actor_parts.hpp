@@ -77,4 +77,29 @@ struct case_work {
   steady::time_point last_text_commit{};
 };
 
+/// Nothing to decide, nobody to answer: what most commits of a streaming case are.
+inline bool only_text_waits(const case_state& state, const case_work& w) {
+  const auto* t = state.turns.running();
+  return t && t->status == turn_status::running && !w.pending_text.empty() && !w.pending_end && !w.runner_died && (w.queue.empty() || !w.queue.front().ready);
+}
+/// The waiting text as a commit. The state is not copied for it: with many recent turns that would cost more than all the rest.
+inline std::unique_ptr<flight> text_flight(const case_id& id, const case_state& state, const case_work& w, timestamp now) {
+  const auto& t = *state.turns.running();
+  auto f = std::make_unique<flight>();
+  f->text_only = f->has_text = true;
+  f->text_bytes = w.pending_text.size();
+  f->events.push_back(std::make_shared<const case_event>(case_event{id, state.seq + 1, now, {}, turn_delta{t.id, t.attempt, t.partial.size(), w.pending_text}}));
+  return f;
+}
+/// The commit is durable.
+inline void land(flight& f, case_state& state) {
+  if (!f.text_only) {
+    state = std::move(f.after);
+    return;
+  }
+  const auto& e = *f.events.front();
+  apply(state, e.data, e.at);
+  state.seq = e.seq;
+}
+
 } // namespace fm::case_shell_parts

@@ -4,8 +4,11 @@
 #include "actors/search/concepts.hpp"
 #include "actors/search/words.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace fm {
 namespace {
@@ -56,29 +59,33 @@ public:
 private:
   std::vector<float> vector_of(std::string_view text) const {
     const auto terms = terms_of(text, terms_max);
-    std::map<std::string, std::pair<std::size_t, double>> counts;
-    const auto count = [&](std::string name, double weight) {
-      auto& [n, w] = counts[std::move(name)];
-      ++n;
-      w = std::max(w, weight);
-    };
+    // Sorted once and added up in order of the names: the same sums on every run and machine.
+    std::vector<std::pair<std::string, double>> found;
+    found.reserve(terms.size() * 8);
     const term* before = nullptr;
     for (auto& t : terms) {
-      count(t.stem, weight_word * rarity(t.stem));
+      found.emplace_back(t.stem, weight_word * rarity(t.stem));
       if (before != nullptr && !t.part && !before->part)
-        count(before->stem + " " + t.stem, weight_pair);
+        found.emplace_back(before->stem + " " + t.stem, weight_pair);
       before = &t;
       if (t.stem.size() >= 5 && t.stem.size() <= 32)
         for (std::size_t i = 0; i + 4 <= t.stem.size(); ++i)
-          count("#" + t.stem.substr(i, 4), weight_gram);
+          found.emplace_back("#" + t.stem.substr(i, 4), weight_gram);
     }
     for (auto& c : concepts_of(terms))
-      count(c, weight_concept);
+      found.emplace_back(c, weight_concept);
+    std::sort(found.begin(), found.end());
     std::vector<double> sums(dimension_, 0.0);
-    for (auto& [name, n] : counts) {
+    for (std::size_t i = 0; i < found.size();) {
+      const auto& name = found[i].first;
+      std::size_t n = 0;
+      double weight = 0;
+      for (; i + n < found.size() && found[i + n].first == name; ++n)
+        weight = std::max(weight, found[i + n].second);
       const auto h = hash_of(name);
-      const auto value = (1.0 + std::log(static_cast<double>(n.first))) * n.second;
+      const auto value = (1.0 + std::log(static_cast<double>(n))) * weight;
       sums[h % dimension_] += (h >> 63U) != 0 ? value : -value;
+      i += n;
     }
     double norm = 0;
     for (const auto v : sums)
