@@ -4,11 +4,8 @@
 #include "actors/search/concepts.hpp"
 #include "actors/search/words.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <map>
-#include <utility>
-#include <vector>
 
 namespace fm {
 namespace {
@@ -59,33 +56,29 @@ public:
 private:
   std::vector<float> vector_of(std::string_view text) const {
     const auto terms = terms_of(text, terms_max);
-    // Sorted once and added up in order of the names: the same sums on every run and machine.
-    std::vector<std::pair<std::string, double>> found;
-    found.reserve(terms.size() * 8);
+    std::map<std::string, std::pair<std::size_t, double>> counts;
+    const auto count = [&](std::string name, double weight) {
+      auto& [n, w] = counts[std::move(name)];
+      ++n;
+      w = std::max(w, weight);
+    };
     const term* before = nullptr;
     for (auto& t : terms) {
-      found.emplace_back(t.stem, weight_word * rarity(t.stem));
+      count(t.stem, weight_word * rarity(t.stem));
       if (before != nullptr && !t.part && !before->part)
-        found.emplace_back(before->stem + " " + t.stem, weight_pair);
+        count(before->stem + " " + t.stem, weight_pair);
       before = &t;
       if (t.stem.size() >= 5 && t.stem.size() <= 32)
         for (std::size_t i = 0; i + 4 <= t.stem.size(); ++i)
-          found.emplace_back("#" + t.stem.substr(i, 4), weight_gram);
+          count("#" + t.stem.substr(i, 4), weight_gram);
     }
     for (auto& c : concepts_of(terms))
-      found.emplace_back(c, weight_concept);
-    std::sort(found.begin(), found.end());
+      count(c, weight_concept);
     std::vector<double> sums(dimension_, 0.0);
-    for (std::size_t i = 0; i < found.size();) {
-      const auto& name = found[i].first;
-      std::size_t n = 0;
-      double weight = 0;
-      for (; i + n < found.size() && found[i + n].first == name; ++n)
-        weight = std::max(weight, found[i + n].second);
+    for (auto& [name, n] : counts) {
       const auto h = hash_of(name);
-      const auto value = (1.0 + std::log(static_cast<double>(n))) * weight;
+      const auto value = (1.0 + std::log(static_cast<double>(n.first))) * n.second;
       sums[h % dimension_] += (h >> 63U) != 0 ? value : -value;
-      i += n;
     }
     double norm = 0;
     for (const auto v : sums)

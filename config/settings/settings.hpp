@@ -160,10 +160,10 @@ struct settings {
     std::size_t case_bytes_max = 500U << 20;
     std::size_t case_files_max = 200;
     std::size_t analysis_threads = 2;
-    unsigned analysis_percent = 4;
+    unsigned analysis_percent = 2;
     std::size_t analysis_queue_max = 1'000;
     std::size_t receiver_threads = 4;
-    unsigned receiving_percent = 2;
+    unsigned receiving_percent = 1;
     std::size_t receiving_max = 256;
     std::size_t open_uploads_max = 20;
     std::chrono::hours upload_expiry_hours{24};
