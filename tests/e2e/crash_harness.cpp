@@ -847,7 +847,7 @@ private:
             problems_.add(d.name() + " in " + id + ": " + v);
           ++compared;
           // A view that began with a snapshot knows only how the latest turns went.
-          const bool coarse = seen->second.canonical().find(" finished ") != std::string::npos;
+          const bool coarse = seen->second.from_snapshot();
           const auto from = seen->second.first_whole_turn();
           const auto told = view_from_log(http, id, problems_, seen->second.seq());
           const auto a = seen->second.canonical(from, coarse || from > 1), b = told.canonical(from, coarse || from > 1);

@@ -41,6 +41,9 @@ public:
   const std::map<std::uint64_t, view_turn>& turns() const noexcept { return turns_; }
   const view_turn* find(std::string_view turn_id) const;
   bool has_unfinished() const;
+  /// It began with a snapshot, or was told one on the way: of turns that ended before, it does not know how, and of those that were
+  /// withdrawn nothing.
+  bool from_snapshot() const noexcept { return from_snapshot_; }
   /// The first turn this view knows whole; later ones are known whole as well.
   std::uint64_t first_whole_turn() const noexcept { return first_whole_; }
 
