@@ -19,7 +19,7 @@ std::optional<double> share_beside(double answers, double percent);
 /// A budget of processor time that threads draw from together. Thread-safe.
 class courtesy {
 public:
-  /// `share`: of one processor (> 0) for now; nothing = without bound. Cheap and thread-safe.
+  /// `share`: of one processor (> 0) at this moment; nothing = without bound. Cheap and thread-safe.
   explicit courtesy(std::function<std::optional<double>()> share) : share_(std::move(share)) {}
   /// Charges `used` of processor time; sleeps until the share allows going on, or there is no bound any more. Never longer than a second:
   /// work goes on, however slowly, and whoever waits for a lock of a sleeper waits no longer either.

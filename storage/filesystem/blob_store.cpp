@@ -143,6 +143,8 @@ struct folder {
       if (ec)
         return make_unavailable("The folder " + root + part + " cannot be made: " + ec.message() + ".");
     }
+    if (!fs::exists(root + "/" + table_file, ec) && !fs::is_directory(root + "/keys", ec) && any_object()) // else all of them would be swept as nobody's
+      return make_unavailable("The folder " + root + " holds objects, but " + table_file + ", which says whose they are, is missing; restore it from a backup.");
     auto opened = sqlite::open_blob_table(root + "/" + table_file, options.flush);
     if (!opened)
       return opened.error();
@@ -180,8 +182,8 @@ struct folder {
   outcome<done_t> take_over_key_files() {
     std::error_code ec;
     const auto keys = root + "/keys";
-    if (!fs::exists(keys, ec))
-      return done;
+    if (!fs::is_directory(keys, ec))
+      return keep_earlier_versions_out();
     std::vector<blob_info> infos;
     for (auto& file : fs::recursive_directory_iterator{keys, ec}) {
       if (!file.is_regular_file())
@@ -199,7 +201,21 @@ struct folder {
     if (ec)
       return make_unavailable("The folder " + keys + " cannot be removed: " + ec.message() + ".");
     log::info("filesystem", "took " + std::to_string(infos.size()) + " keys of an earlier version into " + std::string{table_file});
-    return done;
+    return keep_earlier_versions_out();
+  }
+
+  /// Those would find no keys, and sweep every object as nobody's. They want a folder where this file stands, and refuse to start.
+  outcome<done_t> keep_earlier_versions_out() const {
+    const auto path = root + "/keys";
+    const descriptor d{::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+    return d ? write_all(d.get(), "The keys are in blobs.db; earlier versions of the server cannot read this folder.\n", path) : trouble("make", path);
+  }
+  bool any_object() const {
+    std::error_code ec;
+    for (auto& found : fs::recursive_directory_iterator{root + "/objects", ec})
+      if (found.is_regular_file())
+        return true;
+    return false;
   }
 
   static outcome<blob_info> read_key(const std::string& path) {

@@ -3,6 +3,7 @@
 //   ROOT/blobs.db   key, object, size, type and time; the bytes of those that have at most `inside_bytes_max`
 //   ROOT/objects/ab/<sha256>   the bytes of the others, written once; shared by keys with the same bytes
 //   ROOT/tmp/   what is being written; emptied at the start
+//   ROOT/keys   a file in the place of earlier versions' folder, so that they refuse to start instead of sweeping what they cannot read
 //
 // An object is written beside its place, flushed, renamed and its folder flushed before the table speaks of it: a power cut
 // leaves the old or the new blob, never half of one. Needs the folder for itself (the data directory's lock sees to it).

@@ -36,14 +36,8 @@ public:
 
   outcome<done_t> put(const blob_info& info, std::optional<std::string_view> bytes) override {
     return change([&] {
-      c_.prepare("INSERT INTO blobs (key, sha256, size, content_type, stored_at) VALUES (?1, ?2, ?3, ?4, ?5) "
-                 "ON CONFLICT (key) DO UPDATE SET sha256 = ?2, size = ?3, content_type = ?4, stored_at = ?5")
-          .bind(1, info.key)
-          .bind(2, info.sha256)
-          .bind(3, static_cast<std::int64_t>(info.size))
-          .bind(4, info.content_type)
-          .bind(5, to_ms(info.stored_at))
-          .run();
+      run_with(info, "INSERT INTO blobs (key, sha256, size, content_type, stored_at) VALUES (?1, ?2, ?3, ?4, ?5) "
+                     "ON CONFLICT (key) DO UPDATE SET sha256 = ?2, size = ?3, content_type = ?4, stored_at = ?5");
       if (bytes)
         c_.prepare("INSERT OR REPLACE INTO blob_bytes (id, bytes) SELECT id, ?2 FROM blobs WHERE key = ?1").bind(1, info.key).bind_blob(2, bytes->data() ? bytes->data() : "", bytes->size()).run();
       else
@@ -54,13 +48,7 @@ public:
   outcome<done_t> add_missing(std::span<const blob_info> infos) override {
     return change([&] {
       for (auto& i : infos)
-        c_.prepare("INSERT OR IGNORE INTO blobs (key, sha256, size, content_type, stored_at) VALUES (?, ?, ?, ?, ?)")
-            .bind(1, i.key)
-            .bind(2, i.sha256)
-            .bind(3, static_cast<std::int64_t>(i.size))
-            .bind(4, i.content_type)
-            .bind(5, to_ms(i.stored_at))
-            .run();
+        run_with(i, "INSERT OR IGNORE INTO blobs (key, sha256, size, content_type, stored_at) VALUES (?, ?, ?, ?, ?)");
     });
   }
 
@@ -81,6 +69,9 @@ public:
   }
 
 private:
+  void run_with(const blob_info& i, const char* sql) {
+    c_.prepare(sql).bind(1, i.key).bind(2, i.sha256).bind(3, static_cast<std::int64_t>(i.size)).bind(4, i.content_type).bind(5, to_ms(i.stored_at)).run();
+  }
   void drop_bytes(std::string_view key) { c_.prepare("DELETE FROM blob_bytes WHERE id = (SELECT id FROM blobs WHERE key = ?)").bind(1, key).run(); }
 
   template <class F>

@@ -226,12 +226,30 @@ TEST(filesystem_store, KeyFilesOfAnEarlierVersionAreTakenOver) {
   for (int start = 0; start < 2; ++start) {
     auto s = filesystem::open_blob_store(dir.path);
     ASSERT_TRUE(s) << s.error().detail;
-    EXPECT_FALSE(std::filesystem::exists(dir.path + "/keys"));
+    EXPECT_TRUE(std::filesystem::is_regular_file(dir.path + "/keys"));
+    std::error_code ec;
+    std::filesystem::create_directories(dir.path + "/keys", ec);
+    EXPECT_TRUE(ec) << "as the earlier version begins: it would sweep the objects";
     EXPECT_EQ((*s)->list("", "", 10)->blobs.size(), 2U);
     EXPECT_EQ(*(*s)->read("k/2", 0, 100), bytes);
     EXPECT_EQ((*s)->stat("k/1")->content_type, "text/plain");
     EXPECT_EQ((*s)->stat("k/1")->stored_at.time_since_epoch().count(), 1'700'000'000'000);
   }
+}
+
+TEST(filesystem_store, WithoutItsTableNothingIsSwept) {
+  scratch dir;
+  {
+    auto s = filesystem::open_blob_store(dir.path, objects_only()).value();
+    ASSERT_TRUE(put(*s, "a", "kept"));
+  }
+  std::filesystem::rename(dir.path + "/" + filesystem::table_file, dir.path + "/away");
+  const auto s = filesystem::open_blob_store(dir.path);
+  ASSERT_FALSE(s);
+  EXPECT_EQ(s.error().code, errc::unavailable);
+  EXPECT_EQ(files_below(dir.path + "/objects").size(), 1U);
+  std::filesystem::rename(dir.path + "/away", dir.path + "/" + filesystem::table_file);
+  EXPECT_EQ(*filesystem::open_blob_store(dir.path).value()->read("a", 0, 10), "kept");
 }
 
 TEST(filesystem_store, AFolderThatCannotBeMadeIsSaidSo) {

@@ -102,7 +102,7 @@ outcome<manifest> read_manifest(const fs::path& root) {
 /// The table of blobs, then the objects it names.
 outcome<std::uint64_t> copy_blobs(const fs::path& data, const fs::path& to) {
   std::error_code ec;
-  if (fs::exists(data / "blobs" / "keys", ec))
+  if (fs::is_directory(data / "blobs" / "keys", ec))
     return make_failure(errc::conflict, (data / "blobs").string() + " is as an earlier version left it; start the server once before it is backed up.");
   const auto table = fs::path{"blobs"} / filesystem::table_file;
   if (!fs::exists(data / table, ec))
